@@ -103,6 +103,7 @@ def console_of(
         desks=desks,
         control_listen=base.settings.server.control_listen,
         channels=lambda: base.channels.health,
+        troubles=base.channels.troubles,
     )
 
 

@@ -135,6 +135,8 @@ def _course(row: Json) -> Iterator[tuple[str, str]]:
     yield "row", _plain(row, "row")
     yield "group", _plain(row, "group")
     yield "page", _plain(row, "address")
+    for one in _tables(row.get("channels")):
+        yield "not told", _trouble(one)
 
 
 def _decider(row: Json) -> str:
@@ -145,6 +147,15 @@ def _vote(vote: Json) -> str:
     word = "agreed" if vote.get("decision") == "approve" else "denied"
     said = (_plain(vote, "name") or _plain(vote, "voter"), word, _plain(vote, "at"))
     return f"{' '.join(said)}, proven by {_plain(vote, 'auth')}"
+
+
+def _trouble(one: Json) -> str:
+    what = {"waits": "that it waits", "seen": "that somebody reads it", "over": "how it ended"}
+    again_at, tries = _plain(one, "again_at"), one.get("tries")
+    tried = f" after {tries} {'try' if tries == 1 else 'tries'}" if tries else ""
+    then = f"tried again at {again_at}" if again_at else "given up"
+    by = f"{what.get(_plain(one, 'about'), '')} by {_plain(one, 'channel')}"
+    return f"{by}: {_plain(one, 'failure')}{tried}, {then}"
 
 
 def _left(row: Json) -> str:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from firewall.approvals.channels.port import Health
+from firewall.approvals.channels.port import Health, Trouble
 from firewall.approvals.glass import Glass
 from firewall.approvals.service import Approvals
 from firewall.console.api import endpoints
@@ -25,7 +25,7 @@ from firewall.console.api.logins import LoginDesk
 from firewall.console.api.pins import PinDesk
 from firewall.console.api.routes import RouteDesk
 from firewall.console.api.spend import SpendDesk
-from firewall.console.approving.room import Approving
+from firewall.console.approving.room import Approving, untroubled
 from firewall.console.approving.slack import PATH as SLACK_PATH
 from firewall.console.approving.slack import SlackButtons, SlackDesk
 from firewall.console.asking import Doorman, admitted
@@ -114,8 +114,13 @@ class Console:
         control_listen: str,
         session_secret: bytes | None = None,
         channels: Callable[[], Sequence[Health]] = tuple,
+        troubles: Callable[[str], Sequence[Trouble]] = untroubled,
     ) -> None:
-        """Wire the control side; `channels` tells how notification channels fare, for the queue page."""
+        """Wire the control side.
+
+        `channels` tells how notification channels fare, for the queue page; `troubles` what they could not tell of
+        an approval, for its own.
+        """
         self._places = places(approvals.rules.public_url, control_listen)
         self.sessions = Sessions(clock=clock, is_https=self._places.is_https, secret=session_secret)
         self._refusals = Refusals(sequencer=sequencer, clock=clock)
@@ -132,7 +137,7 @@ class Console:
         rooms: Sequence[Room] = (*desks.rooms, *((PushRoom(desks.push),) if desks.push is not None else ()))
         tabs = [room.tab for room in rooms]
         self._pages = Pages(doorman=self._doorman, sessions=self.sessions, ways=ways, tabs=tabs)
-        approving = Approving(approvals, clock, desks.runner, channels, ways, desks.glass, desks.push)
+        approving = Approving(approvals, clock, desks.runner, channels, ways, desks.glass, desks.push, troubles)
         frame = Frame(self._pages, self._doorman)
         self.rows = (
             *self._always(desks, approving, clock),

@@ -13,7 +13,7 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
-from firewall.approvals.channels.port import Health
+from firewall.approvals.channels.port import Health, Trouble
 from firewall.approvals.forms import Ended, Forms, Settling
 from firewall.approvals.glass import Glass, GlassRules
 from firewall.approvals.people import Approver
@@ -25,6 +25,7 @@ from firewall.console.api.pins import UnknownServerError
 from firewall.console.app import Console, Desks
 from firewall.console.approving.approvers import Answering, ApproverRoom
 from firewall.console.approving.reviews import ReviewRoom
+from firewall.console.approving.room import untroubled
 from firewall.console.approving.slack import SlackDesk
 from firewall.console.proving.mounting import Proving
 from firewall.console.proving.oidc_pages import Known
@@ -337,6 +338,7 @@ def control_side(
     listen: str = "127.0.0.1:8788",
     *,
     channels: Callable[[], Sequence[Health]] = tuple,
+    troubles: Callable[[str], Sequence[Trouble]] = untroubled,
     clock: StillClock | None = None,
     openid: OpenId | None = None,
     known: Known | None = None,
@@ -387,6 +389,7 @@ def control_side(
         ),
         control_listen=listen,
         channels=channels,
+        troubles=troubles,
     )
     return Side(log, clock, doors, desk, service, console, runner, proving, public)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from firewall.approvals.channels.delivery import Delivery
-from firewall.approvals.channels.port import Health
+from firewall.approvals.channels.port import Health, Trouble
 from firewall.core.approval import ApprovalStatus
 from firewall.core.notice import Alert, Notice, Opened, Reminded, Seen, Settled
 from firewall.core.ports import Clock
@@ -86,6 +86,10 @@ class Channels:
         """How each channel fares."""
         return tuple(line.delivery.health for line in self._lines)
 
+    def troubles(self, approval_id: str) -> tuple[Trouble, ...]:
+        """Return what could not be told of an approval, channel by channel; nothing of before the start."""
+        return tuple(one for line in self._lines for one in line.delivery.troubles(approval_id))
+
     def opened(self, notice: Notice, *, is_resumed: bool = False) -> None:
         """Tell whom it concerns, until it is over; what is told of already is told again, as a reminder.
 
@@ -99,7 +103,7 @@ class Channels:
         lines = [line for line in self._lines if line.schedule.concerns(notice)]
         if len(self._cases) >= MAX_CASES:
             for line in lines:
-                line.delivery.turn_away()
+                line.delivery.turn_away(notice)
             return
         if not lines:
             return

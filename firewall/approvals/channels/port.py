@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from firewall.core.notice import Message
 from firewall.core.secret import Secret
@@ -68,6 +68,20 @@ class Inviter(Protocol):
     async def withdrawn(self, invitation: Invitation) -> None:
         """End a link that may not have reached its person. Raises: StoreError."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What a channel could not tell of one approval, and when it tries again."""
+
+    channel: str
+    about: Literal["waits", "seen", "over"]
+    """What it was to tell: that the approval waits, that somebody reads it, or how it ended."""
+    failure: str
+    """The word of the last try."""
+    tries: int
+    again_at: int = 0
+    """When it is tried again, Unix microseconds; 0: it was given up."""
 
 
 @dataclass(frozen=True, slots=True)

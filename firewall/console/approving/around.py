@@ -1,14 +1,17 @@
 """What stands around an approval, the same for its page and its JSON; nothing here is recorded or decided.
 
 How it differs from the last of its kind, what may be edited of it, whether what led to it is kept, how many of its
-kind wait, and whether a use of break-glass was reviewed. Each has a bound of its own.
+kind wait, whether a use of break-glass was reviewed, and which channels could not tell of it. Each has a bound of
+its own.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 
 from firewall.approvals.batches import MOST_BYTES, of_kind
+from firewall.approvals.channels.port import Trouble
 from firewall.approvals.glass import Glass
 from firewall.approvals.people import ROLES, Approver
 from firewall.approvals.service import Approvals
@@ -16,7 +19,7 @@ from firewall.approvals.wanted import size_of
 from firewall.console.api.approvals import Runner
 from firewall.console.approving.comparing import Compared, compared
 from firewall.console.approving.conversation import Talk, unopened
-from firewall.console.shape import Json
+from firewall.console.shape import Json, rfc3339
 from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.errors import ApprovalError
 from firewall.core.ports import Clock
@@ -41,7 +44,17 @@ class Alike:
 class Around:
     """Works out what stands around an approval for whoever looks."""
 
-    def __init__(self, approvals: Approvals, *, clock: Clock, runner: Runner, glass: Glass | None) -> None:
+    def __init__(
+        self,
+        approvals: Approvals,
+        *,
+        clock: Clock,
+        runner: Runner,
+        glass: Glass | None,
+        troubles: Callable[[str], Sequence[Trouble]],
+    ) -> None:
+        """`troubles`: what channels could not tell of an approval."""
+        self.troubles = troubles
         self._approvals = approvals
         self._clock = clock
         self._runner = runner
@@ -89,6 +102,7 @@ class Around:
             "edit": asdict(editable) if editable is not None else None,
             "alike": self._offered(alike, approval.id) if len(alike.found) > 1 else None,
             "review": self.reviewed(approval),
+            "channels": [_trouble(one) for one in self.troubles(approval.id)],
         }
 
     def _offered(self, alike: Alike, approval_id: str) -> Json:
@@ -109,6 +123,16 @@ def waiting_alike(approvals: Approvals, first: Approval, who: Approver) -> Alike
     waiting, unopened = approvals.alike(first, MOST_BYTES)
     found, more = of_kind(first, waiting, lambda one: counter.refusal(one, who) is None)
     return Alike(tuple(found), more, unopened)
+
+
+def _trouble(one: Trouble) -> Json:
+    return {
+        "channel": one.channel,
+        "about": one.about,
+        "failure": one.failure,
+        "tries": one.tries,
+        "again_at": rfc3339(one.again_at),
+    }
 
 
 def _compared(other: Compared) -> Json:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from firewall.approvals.channels.port import Health
+from firewall.approvals.channels.port import Health, Trouble
 from firewall.approvals.glass import Glass
 from firewall.approvals.service import Approvals
 from firewall.console.api.approvals import Runner
@@ -23,6 +23,11 @@ from firewall.console.rows import Row
 from firewall.core.ports import Clock
 
 
+def untroubled(_approval_id: str) -> Sequence[Trouble]:
+    """Tell that nothing failed, where nobody is told of anything."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Approving:
     """What the room is given."""
@@ -38,11 +43,15 @@ class Approving:
     """Approves alone, where somebody is named for it."""
     push: PushDesk | None = None
     """Browsers may be told while their page is closed."""
+    troubles: Callable[[str], Sequence[Trouble]] = untroubled
+    """What notification channels could not tell of an approval."""
 
     @property
     def around(self) -> Around:
         """What knows what stands around an approval."""
-        return Around(self.approvals, clock=self.clock, runner=self.runner, glass=self.glass)
+        return Around(
+            self.approvals, clock=self.clock, runner=self.runner, glass=self.glass, troubles=self.troubles
+        )
 
     def calls(self, pages: Pages) -> ApprovalPages:
         """Return the pages that show one approval."""

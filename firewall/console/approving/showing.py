@@ -4,13 +4,14 @@ Whoever looks is recorded before anything is shown.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from firewall.approvals.channels.port import Trouble
 from firewall.approvals.glass import Glass
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
@@ -48,6 +49,8 @@ class _Looking:
     talk: Talk
     review: str
     """Of the break-glass that approved it: `open`, or what was found; empty: none."""
+    troubles: Sequence[Trouble]
+    """What channels could not tell of it."""
     reads_log: bool
     """The page may lead to what the log has of it."""
 
@@ -181,6 +184,7 @@ class ApprovalPages:
             talk=looking.talk,
             forms=looking.forms,
             review=looking.review,
+            troubles=[(one, rfc3339(one.again_at)) for one in looking.troubles],
             said=said.public if said else "",
             is_mistyped=said is not None and said.code.startswith("typed_"),
             origin=self._passkey_origin if looking.taps else "",
@@ -204,6 +208,7 @@ class ApprovalPages:
             forms=self._forms(approval, who if session is not None else None, wish),
             talk=self._around.talk(approval, who) if session is not None and led is ABSENT else led,
             review=self._around.reviewed(approval),
+            troubles=self._around.troubles(approval.id) if session is not None else (),
             reads_log=session is not None and may_name(who),
         )
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from firewall.approvals.channels.port import Health
+from firewall.approvals.channels.port import Health, Trouble
+from firewall.cli.approval_text import as_text
+from firewall.console.shape import rfc3339
 from firewall.core.approval import ApprovalStatus, Form
-from tests.support.approving import subject, until, view, wanted
+from tests.support.approving import START_US, subject, until, view, wanted
 from tests.support.control_side import ADMIN_TOKEN, APPROVER_TOKEN, SECRET, Side, control_side
 
 BEARER = {"authorization": f"Bearer {APPROVER_TOKEN}"}
@@ -189,3 +191,40 @@ async def test_a_failing_channel_is_shown_to_people() -> None:
     page = (await (await side.signed_in()).open("/console/")).text
     assert "The channel webhook does not get through (http_500)" in page
     assert "terminal" not in page
+
+
+async def test_what_channels_could_not_tell_of_an_approval_is_shown_on_it() -> None:
+    """By page, API and command line: which, of what, why, and when it is tried again; of another nothing."""
+    failed = [
+        Trouble("webhook", "waits", "http_500", 1, START_US + 60_000_000),
+        Trouble("mail<b>", "over", "ConnectError", 5),
+    ]
+    asked: list[str] = []
+
+    def troubles(approval_id: str) -> list[Trouble]:
+        asked.append(approval_id)
+        return failed if approval_id == first.id else []
+
+    side = control_side(troubles=troubles)
+    first, second = (
+        await side.approvals.open(wanted()),
+        await side.approvals.open(replace(wanted(), digest="e" * 64)),
+    )
+    browser = await side.signed_in()
+    page = (await browser.open(f"/approve/{first.id}")).text
+    at = rfc3339(START_US + 60_000_000)
+    assert "<strong>webhook</strong> did not tell that it waits" in page
+    assert f'1 try; it is tried again at <time datetime="{at}">' in page
+    assert "<strong>mail&lt;b&gt;</strong> did not tell how it ended" in page
+    assert "5 tries; given up" in page
+    assert "Channels that failed" not in (await browser.open(f"/approve/{second.id}")).text
+    assert asked == [first.id, second.id]
+    row = (await browser.client.get(f"/api/approvals/{first.id}")).json()
+    assert row["channels"] == [
+        {"channel": "webhook", "about": "waits", "failure": "http_500", "tries": 1, "again_at": at},
+        {"channel": "mail<b>", "about": "over", "failure": "ConnectError", "tries": 5, "again_at": ""},
+    ]
+    assert (await browser.client.get(f"/api/approvals/{second.id}")).json()["channels"] == []
+    text = "\n".join(as_text(row))
+    assert f"not told    that it waits by webhook: http_500 after 1 try, tried again at {at}" in text
+    assert "not told    how it ended by mail<b>: ConnectError after 5 tries, given up" in text

@@ -2,11 +2,12 @@
 
 import asyncio
 
-from firewall.approvals.channels.delivery import CONCURRENT, Delivery
-from firewall.approvals.channels.port import NotDeliveredError
+from firewall.approvals.channels.delivery import CONCURRENT, MAX_TROUBLED, Delivery
+from firewall.approvals.channels.port import NotDeliveredError, Trouble
+from firewall.core.approval import ApprovalStatus
 from firewall.core.errors import ConfigError
-from firewall.core.notice import Alert, Message, Opened
-from tests.support.approving import StillClock
+from firewall.core.notice import Alert, Message, Opened, Reminded, Seen, Settled
+from tests.support.approving import START_US, StillClock
 from tests.support.telling import Pauses, Remembering, notice
 
 
@@ -61,6 +62,52 @@ async def test_what_has_no_time_of_its_own_is_tried_five_times() -> None:
     delivery, pauses = _delivery(sender)
     assert not await delivery.deliver(Alert("budget", "spent", {}))
     assert (len(pauses.taken), delivery.health.given_up, delivery.health.last_failure) == (4, 1, ConfigError.code)
+
+
+async def test_what_could_not_be_told_is_kept_until_it_is() -> None:
+    """By approval and what was to be told: the word of the last try, how many there were, when another is."""
+    sender = Remembering(failures=[NotDeliveredError("ConnectError"), NotDeliveredError("http_500")])
+    delivery, pauses = _delivery(sender)
+    seen: list[object] = []
+    pauses.during = lambda: seen.append((*delivery.troubles("apr_x"), *delivery.troubles("apr_y")))
+    assert await delivery.deliver(Opened(notice()), until_us=notice().expires_at)
+    one, two = START_US + 1_000_000, START_US + 3_000_000
+    assert seen == [
+        (Trouble("one", "waits", "ConnectError", 1, one),),
+        (Trouble("one", "waits", "http_500", 2, two),),
+    ]
+    assert delivery.troubles("apr_x") == ()
+
+
+async def test_what_was_given_up_stays_and_what_nobody_wants_is_forgotten() -> None:
+    """An end that is given up stands beside the opening that was; a later reminder that arrives ends that."""
+    sender = Remembering(is_down=True)
+    delivery, pauses = _delivery(sender)
+    await delivery.deliver(Opened(notice()), until_us=notice().opened_at + 1)
+    await delivery.deliver(Settled(notice(), ApprovalStatus.DENIED))
+    opening, ending = Trouble("one", "waits", "http_500", 1), Trouble("one", "over", "http_500", 5)
+    assert delivery.troubles("apr_x") == (opening, ending)
+    await delivery.deliver(Alert("budget", "spent", {}))
+    over = asyncio.Event()
+    pauses.during = over.set
+    await delivery.deliver(Opened(notice(id="apr_y")), until_us=notice().expires_at + 10**12, over=over)
+    assert delivery.troubles("apr_y") == ()
+    sender.is_down = False
+    await delivery.deliver(Reminded(notice()))
+    assert delivery.troubles("apr_x") == (ending,)
+    await delivery.deliver(Seen(notice()))
+    await delivery.deliver(Settled(notice(), ApprovalStatus.DENIED))
+    assert delivery.troubles("apr_x") == ()
+
+
+async def test_what_is_kept_of_failures_is_bounded() -> None:
+    """The oldest make room; what is turned away at the door is kept as well."""
+    delivery, _ = _delivery(Remembering())
+    for number in range(MAX_TROUBLED + 3):
+        delivery.turn_away(notice(id=f"apr_{number}"))
+    kept = [bool(delivery.troubles(f"apr_{number}")) for number in range(MAX_TROUBLED + 3)]
+    assert kept == [False] * 3 + [True] * MAX_TROUBLED
+    assert delivery.troubles("apr_3") == (Trouble("one", "waits", "queue_full", 0),)
 
 
 async def test_a_flood_of_messages_is_no_flood_of_tries() -> None:
