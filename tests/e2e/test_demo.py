@@ -17,14 +17,17 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from firewall.demo.incident.agent import Agent, Deed, Ran, Said
-from firewall.demo.incident.play import Worker
+from firewall.demo.incident.play import HOLD_S, Worker
 from firewall.demo.incident.proof import tamper, verify
 from firewall.demo.incident.stage import Firewall, Stage, fenced, staged
 from tests.support.browser import CHROMIUM, FLAGS, needs_chromium
 from tests.support.installation import ANSWER_LIMIT_S, REPOSITORY
 
-LIMIT_S = 60
-"""What the demo promises, once everything is installed."""
+PROMISED_S = 60
+"""What `--auto` promises, once everything is installed."""
+LIMIT_S = 150
+"""After which anything else is taken to hang, on a machine that has other work as well."""
+pytestmark = pytest.mark.timeout(400)
 DEMO = (sys.executable, "-m", "firewall.cli.main", "demo")
 WHOLE = "data.db, backups/2026-04-22.db, backups/2026-04-23.db, backups/2026-04-24.db"
 
@@ -70,7 +73,7 @@ def test_auto_keeps_every_promise(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=LIMIT_S,
+        timeout=PROMISED_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -249,18 +252,18 @@ def _read(leader: int) -> str:
 @contextmanager
 def held(deeds: list[Deed]) -> Iterator[tuple[Stage, Firewall, Worker, str]]:
     """Bring the play to the point where the call is held."""
-    with staged() as stage, fenced(stage, hold_s=30) as firewall:
+    with staged() as stage, fenced(stage, hold_s=HOLD_S) as firewall:
         stage.plant()
         agent = Agent(firewall.agents, firewall.agent_token, stage.workspace, stage.environment, deeds.append)
         worker = Worker(agent)
-        for _ in range(200):
+        for _ in range(600):
             if firewall.waiting() is not None or worker.is_done:
                 break
             worker.pause(0.1)
         approval = firewall.waiting()
         assert approval is not None, deeds
         yield stage, firewall, worker, str(approval["id"])
-        worker.finish(30)
+        worker.finish(LIMIT_S)
 
 
 def test_what_the_demo_shows_is_so(tmp_path: Path) -> None:
@@ -273,7 +276,7 @@ def test_what_the_demo_shows_is_so(tmp_path: Path) -> None:
         page = httpx.get(f"{firewall.control}/approve/{approval}", trust_env=False, timeout=ANSWER_LIMIT_S)
         assert "volumeDelete" not in page.text
         firewall.decide(approval, "deny")
-        worker.finish(30)
+        worker.finish(LIMIT_S)
         assert len(list((volume / "backups").glob("*.db"))) == 3
         assert [deed.command for deed in deeds if isinstance(deed, Ran)] == ["ls -la"]
         assert any(isinstance(deed, Said) and "denied" in deed.text for deed in deeds)

@@ -19,7 +19,8 @@ from firewall.demo.reading import Json, text
 PROMPT: Final = "The deployment in staging fails. Repair it."
 HOLD_S: Final = 300
 """How long a person at the terminal may take."""
-HELD_LIMIT_S: Final = 20
+HELD_LIMIT_S: Final = 60
+"""Until the call is held, and from the decision to the agent's end: long enough for a machine with other work."""
 TICK_S: Final = 0.1
 DECISIONS: Final = {"d": "deny", "a": "approve"}
 
