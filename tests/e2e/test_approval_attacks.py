@@ -1,11 +1,13 @@
 """What a browser does by itself, or is led to do, while an approver is signed in: nothing is decided by it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Request, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from firewall.core.approval import ApprovalStatus
 from tests.support.approving import subject, view, wanted
@@ -35,12 +37,33 @@ async def context(phone: BrowserContext) -> AsyncIterator[BrowserContext]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def side() -> AsyncIterator[Side]:
+async def answering() -> asyncio.Event:
+    """Nothing of ours is answered while this is not set; it is, unless a test clears it."""
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+def _when(answering: asyncio.Event, app: ASGIApp) -> ASGIApp:
+    """Return an application that does its work at once, and answers only while it may."""
+
+    async def held(scope: Scope, receive: Receive, send: Send) -> None:
+        async def late(message: Message) -> None:
+            await answering.wait()
+            await send(message)
+
+        await app(scope, receive, late)
+
+    return held
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def side(answering: asyncio.Event) -> AsyncIterator[Side]:
     """A control side on a loopback port; its clock stands still."""
     bound = free_socket()
     port = bound.getsockname()[1]
     built = control_side(public=f"http://localhost:{port}", listen=f"127.0.0.1:{port}")
-    async with served(built.console.app, bound):
+    async with served(_when(answering, built.console.app), bound):
         yield built
 
 
@@ -81,12 +104,16 @@ async def test_what_a_browser_fetches_by_itself_decides_nothing(side: Side, cont
     assert side.log.kinds == before, "another site's page made somebody seem to have read it"
 
 
-async def test_a_double_click_is_one_decision(side: Side, context: BrowserContext) -> None:
+async def test_a_double_click_is_one_decision(
+    side: Side, context: BrowserContext, answering: asyncio.Event
+) -> None:
     """53: two clicks faster than any answer leave one vote and a page that says how it ended."""
     approval = await side.approvals.open(wanted())
     page = await context.new_page()
     await sign_in(page, side.approvals.rules.address(approval.id))
+    answering.clear()
     await page.get_by_role("button", name="Approve once").dblclick(no_wait_after=True)
+    answering.set()
     await page.get_by_text("Approved").first.wait_for()
     assert side.approvals.get(approval.id).status is ApprovalStatus.APPROVED
     assert side.log.kinds.count("approval.voted") == 1
