@@ -234,8 +234,8 @@ def _note(method: str, id_: object, **params: object) -> Json:
 
 
 def _question(name: str) -> Json:
-    kind = "boolean" if name == "confirm" else "string"
-    schema = {"type": "object", "properties": {name: {"type": kind}}, "required": [name]}
+    fields = {"name": {"type": "string"}, "confirm": {"type": "boolean"}}  # the suite fills in both
+    schema = {"type": "object", "properties": fields, "required": [name] if name in fields else []}
     return {
         "method": "elicitation/create",
         "params": {"mode": "form", "message": f"Please tell: {name}", "requestedSchema": schema},
