@@ -7,16 +7,17 @@ INVARIANT: never empty and never raising, for any bytes: what cannot be parsed i
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import orjson
 
 from firewall.classify import filetools, sessions
+from firewall.classify.arguments import bare_name, first_text, long_numbers, read_arguments, why_unread
 from firewall.classify.catalogue import ToolKind, ToolSpec
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, one_line, shown, unknown_action
 from firewall.classify.egress_requests import PREFIX as EGRESS
 from firewall.classify.egress_requests import actions_of_egress, bound_egress
+from firewall.classify.hosted import judge_hosted
 from firewall.classify.mcp import names as mcp_names
 from firewall.classify.mcp.calls import McpCall, server_of
 from firewall.classify.mcp.calls import judge as judge_mcp
@@ -36,28 +37,9 @@ from firewall.core.effect import Effect
 from firewall.core.errors import ProtocolError
 from firewall.core.strict_json import loads_object
 
-MAX_ARGUMENT_BYTES = 4 * 1024 * 1024
-"""Arguments of a call; what is longer is not read."""
-MAX_VALUES = 64 * 1024
-"""Lists and objects in the arguments of a call: making each of them costs more than reading its bytes."""
 MAX_ARGUMENTS = 400
-MAX_VECTOR = 2000
-"""Words of a command that is given as a list; the readers of shell text stop before."""
-_KEPT_BYTES = 16 * 1024
-"""Longer arguments are parsed again by each who reads them: they would be kept for longer than their call."""
-_LONG_NUMBER = re.compile(rb"[:\[,][ \t\r\n]*(-?[0-9][0-9.eE+-]{15,})")
 _SHELL = re.compile(r"(?:(?:/usr)?(?:/local)?/bin/)?(?:bash|sh|zsh|dash)|")
 _POWERSHELL = re.compile(r"(?:.*[/\\])?(?:pwsh|powershell)(?:\.exe)?", re.IGNORECASE)
-_SEARCHES = re.compile(
-    r"(?:web|file|google|tool|x|maps?)_?search(?:_call|_preview|_tool)?(?:[_-][\w-]*\d{4,})?"
-    r"|google_?search_?retrieval|google_?maps|enterprise_?web_?search|tool_search_tool_\w+",
-    re.IGNORECASE,
-)
-_FETCHES = re.compile(r"web_?fetch(?:[_-][\w-]*\d{4,})?|url_?context", re.IGNORECASE)
-_CONNECTS = re.compile(
-    rb"\"(?:server_url|connector_id|mcp_server_name|mcp_servers|server_label)\"\s*:", re.IGNORECASE
-)
-"""Keys of a declaration that names a server of somebody else's."""
 
 
 def actions_of(call: ToolCall, context: Context) -> tuple[Action, ...]:
@@ -85,38 +67,21 @@ def bound_arguments(call: ToolCall, context: Context) -> bytes:
     if call.form is not CallForm.JSON:
         return call.arguments
     try:
-        arguments = _read(call.arguments)
+        arguments = read_arguments(call.arguments)
     except (ProtocolError, RecursionError):
         return call.arguments
-    spec = context.catalogue.tools.get(_bare(call.name))
+    spec = context.catalogue.tools.get(bare_name(call.name))
     inert = spec.inert if spec is not None else frozenset[str]()
     bound = {key: value for key, value in arguments.items() if key not in inert}
     if spec is not None and spec.kind is ToolKind.INPUT:
         session = sessions.known(_session(spec, arguments), context)
         bound = {"arguments": bound, "pending": session.pending, "programs": list(session.programs)}
-    return orjson.dumps(bound, option=orjson.OPT_SORT_KEYS) + _long_numbers(call.arguments)
-
-
-def _read(arguments: bytes) -> Mapping[str, object]:
-    """Return arguments, parsed strictly; nobody changes them. Raises: ProtocolError as `loads_object`."""
-    return _read_short(arguments) if len(arguments) <= _KEPT_BYTES else loads_object(arguments, what="arguments")
-
-
-@lru_cache(maxsize=4)
-def _read_short(arguments: bytes) -> Mapping[str, object]:
-    """Do it once for all who read the arguments of the call that is being judged."""
-    return loads_object(arguments, what="arguments")
-
-
-def _long_numbers(arguments: bytes) -> bytes:
-    """Return the numbers that a double does not hold as they are written: two of them are read as the same."""
-    found = _LONG_NUMBER.findall(arguments)
-    return b"\n" + b"\n".join(found) if found else b""
+    return orjson.dumps(bound, option=orjson.OPT_SORT_KEYS) + long_numbers(call.arguments)
 
 
 def sessions_after(call: ToolCall, actions: Sequence[Action], context: Context) -> Mapping[str, Session]:
     """Return the agent's open sessions once a call took effect; `actions` are the call's own."""
-    spec = context.catalogue.tools.get(_bare(call.name))
+    spec = context.catalogue.tools.get(bare_name(call.name))
     if spec is None or spec.kind not in (ToolKind.SHELL, ToolKind.INPUT, ToolKind.CODE):
         return context.sessions
     if spec.kind is ToolKind.CODE and any(action.operation == "session:input" for action in actions):
@@ -129,7 +94,7 @@ def sessions_after(call: ToolCall, actions: Sequence[Action], context: Context) 
         arguments = loads_object(call.arguments, what="arguments")
     except (ProtocolError, RecursionError):
         return context.sessions
-    state = sessions.after(_session(spec, arguments), _first(arguments, spec.text) or "", context)
+    state = sessions.after(_session(spec, arguments), first_text(arguments, spec.text) or "", context)
     return sessions.opened(actions, state)
 
 
@@ -139,15 +104,10 @@ def _session(spec: ToolSpec, arguments: Mapping[str, object]) -> str:
     return named[0] if named else sessions.OPENED
 
 
-def _bare(name: str) -> str:
-    """Drop the namespace that Codex puts in front of its own tools."""
-    return name.removeprefix("functions/")
-
-
 def _actions(call: ToolCall, context: Context) -> tuple[Action, ...]:
     if call.form is CallForm.HOSTED:
-        return (_hosted(call),)
-    too_much = _too_much(call.arguments)
+        return (judge_hosted(call),)
+    too_much = why_unread(call.arguments)
     if too_much:
         return (unknown_action(call.name, too_much, call.arguments[:4096].decode("utf-8", "replace")),)
     return _named(call, context)
@@ -157,8 +117,8 @@ def _named(call: ToolCall, context: Context) -> tuple[Action, ...]:
     """Judge a call of an agent's tool, or of an MCP server's, by its name."""
     if call.served is not None:
         return _mcp(call, (call.served.pack or call.served.server, call.served.tool), context)
-    spec = context.catalogue.tools.get(_bare(call.name))
-    if spec is None and (named := mcp_names.split(_bare(call.name), context)) is not None:
+    spec = context.catalogue.tools.get(bare_name(call.name))
+    if spec is None and (named := mcp_names.split(bare_name(call.name), context)) is not None:
         return _mcp(call, named, context)
     if spec is None:
         text = call.arguments[:4096].decode("utf-8", "replace")
@@ -173,21 +133,12 @@ def _named(call: ToolCall, context: Context) -> tuple[Action, ...]:
     return _from_object(call, spec, arguments, context)
 
 
-def _too_much(arguments: bytes) -> str:
-    """Return why arguments are not read, or an empty text."""
-    if len(arguments) > MAX_ARGUMENT_BYTES:
-        return "arguments that are too long to read"
-    if len(arguments) > MAX_VALUES and arguments.count(b"[") + arguments.count(b"{") > MAX_VALUES:
-        return "arguments of too many parts to read"
-    return ""
-
-
 def _mcp(call: ToolCall, named: tuple[str, str], context: Context) -> tuple[Action, ...]:
     """Judge the tool of an MCP server; one that a pack calls the same as an agent's own is read as that."""
     server, tool = named
     text = call.arguments.decode("utf-8", "replace")
     try:
-        arguments = _read(call.arguments or b"{}")
+        arguments = read_arguments(call.arguments or b"{}")
     except ProtocolError as error:
         return (unknown_action(call.name, f"arguments that are not understood: {error.public}", text[:4096]),)
     known = server_of(server, context)
@@ -250,28 +201,6 @@ def _misfitting(call: ToolCall, text: str) -> tuple[Action, ...]:
     return (unknown_action(call.name, f"arguments that do not fit the tool: {call.served.misfit}", text[:4096]),)
 
 
-def _hosted(call: ToolCall) -> Action:
-    """Judge a tool that the provider runs itself by its name, and by what its declaration connects to."""
-    text = call.arguments[:4096].decode("utf-8", "replace")
-    draft = Draft(f"hosted:{call.name}", f"hosted:{call.name}", effects={Effect.UNKNOWN})
-    if "mcp" in call.name.lower() or _CONNECTS.search(call.arguments) is not None:
-        draft.operation = f"hosted:{call.name}" if call.name.lower().startswith("mcp") else "hosted:mcp"
-        draft.unseen.append("what the remote server does")
-        draft.summary = "lets the provider call a remote MCP server or connector, which nobody here sees"
-    elif _SEARCHES.fullmatch(call.name):
-        draft.effects = {Effect.READ}
-        draft.summary = "lets the provider search"
-    elif _FETCHES.fullmatch(call.name):
-        draft.effects = {Effect.READ}
-        draft.summary = "lets the provider fetch pages"
-    else:
-        draft.effects = {Effect.EXEC}
-        draft.summary = f"lets the provider run {shown(call.name)}"
-        draft.unseen.append("what it runs")
-    draft.attributes["network"] = True
-    return draft.action(call.name, text)
-
-
 def _from_text(call: ToolCall, spec: ToolSpec, context: Context) -> tuple[Action, ...]:
     try:
         text = call.arguments.decode("utf-8")
@@ -309,12 +238,12 @@ def _from_object(
 def _by_kind(
     call: ToolCall, spec: ToolSpec, arguments: Mapping[str, object], context: Context
 ) -> tuple[Action, ...]:
-    cwd = _first(arguments, spec.cwd)
+    cwd = first_text(arguments, spec.cwd)
     if cwd is None:
         return (unknown_action(call.name, "a working directory that is no text"),)
     scope = start_scope(context, cwd)
     if spec.kind is ToolKind.CODE:
-        return script_actions(call, _first(arguments, spec.text) or "", context, _actions)
+        return script_actions(call, first_text(arguments, spec.text) or "", context, _actions)
     if spec.kind in (ToolKind.SHELL, ToolKind.INPUT):
         return _shell_call(call, spec, arguments, context, scope)
     drafts, text = _read_tool(spec, arguments, context, scope)
@@ -327,7 +256,7 @@ def _read_tool(
     """Return the drafts of a tool that is no shell, and the text that their evidence points into."""
     match spec.kind:
         case ToolKind.PATCH:
-            text = _first(arguments, spec.text) or ""
+            text = first_text(arguments, spec.text) or ""
             return filetools.patch(text, context, scope), text
         case ToolKind.READ | ToolKind.LIST | ToolKind.WRITE | ToolKind.EDIT:
             return filetools.touch(spec, arguments, context, scope)
@@ -336,7 +265,7 @@ def _read_tool(
         case ToolKind.INERT | ToolKind.AGENT:
             return [_inert(spec, context)], ""
         case _:
-            text = _first(arguments, spec.text) or ""
+            text = first_text(arguments, spec.text) or ""
             return [], text
 
 
@@ -354,7 +283,7 @@ def _inert(spec: ToolSpec, context: Context) -> Draft:
 def _shell_call(
     call: ToolCall, spec: ToolSpec, arguments: Mapping[str, object], context: Context, scope: Scope
 ) -> tuple[Action, ...]:
-    text = _first(arguments, spec.text)
+    text = first_text(arguments, spec.text)
     if text is None:
         return (unknown_action(call.name, "a command that is no text"),)
     if spec.kind is ToolKind.INPUT:
@@ -388,10 +317,6 @@ def _finished(drafts: list[Draft], call: ToolCall, text: str) -> tuple[Action, .
     return tuple(draft.action(call.name, text) for draft in drafts)
 
 
-def _scope(context: Context, cwd: str) -> Scope:
-    return start_scope(context, cwd)
-
-
 def start_scope(context: Context, cwd: str = "") -> Scope:
     """Return the scope that a command starts in; `cwd` is the call's own working directory, or empty."""
     base = context.cwd or context.workspace
@@ -402,27 +327,3 @@ def start_scope(context: Context, cwd: str = "") -> Scope:
     if context.home:
         variables["HOME"] = context.home
     return Scope(cwds=cwds, variables=variables)
-
-
-def _first(arguments: Mapping[str, object], names: tuple[str, ...]) -> str | None:
-    """Return the first argument that is there: empty when none is, None when it is no text."""
-    for name in names:
-        value = arguments.get(name)
-        if value is None:
-            continue
-        if isinstance(value, list) and len(value) > MAX_VECTOR:
-            return None
-        if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
-            return _command_line([str(item) for item in value])
-        return value if isinstance(value, str) else None
-    return ""
-
-
-def _command_line(words: list[str]) -> str:
-    """Write an argument vector as a line: `["bash", "-lc", "ls"]` is `bash -lc 'ls'`."""
-    return " ".join(
-        word
-        if word and all(char.isalnum() or char in "-_./=:,@%+" for char in word)
-        else "'" + word.replace("'", "'\\''") + "'"
-        for word in words
-    )
