@@ -15,7 +15,6 @@ EMPTY_ROOT = sha256(b"").digest()
 TILE_HEIGHT = 8
 """Stored subtree hashes lie this many levels apart (C2SP tlog-tiles)."""
 TILE_WIDTH = 1 << TILE_HEIGHT
-HASH_BYTES = 32
 
 Perfect: TypeAlias = Callable[[int, int], bytes]
 """`perfect(level, index)`: the hash of the perfect subtree over leaves [index << level, (index + 1) << level)."""

@@ -84,9 +84,6 @@ _CHOICES = frozenset(
         "status",
     }
 )
-_FORCES = frozenset(
-    {"force", "forcedelete", "overwrite", "replace", "purge", "cascade", "recursive", "allowdestructive"}
-)
 _LOSES = frozenset({"forcedelete", "purge", "allowdestructive"})
 _OTHER = re.compile(r"[^a-z]")
 

@@ -31,7 +31,6 @@ _SIGNS = ".,;:!?()[]{}\"'`"
 _DIGITS = frozenset("0123456789=<>^")
 _WEIGHTS = ((0.28, 10.0), (0.18, 4.0), (0.3, 4.0), (0.14, 6.0), (0.05, 12.0), (0.05, 10.0))
 """Of length (in doublings), code, reasoning, steps, numbers and tools: the weight, and what counts in full."""
-_NO_WORDS = frozenset({"tool_result", "image", "image_url", "input_image"})
 
 
 def grade_of(call: ModelCall) -> float:
