@@ -1,7 +1,7 @@
 """Methods that a request asks its server to take in place of its own: `_method` and X-HTTP-Method-Override. Pure.
 
 Rails (Rack::MethodOverride), Laravel and Symfony (Request::getMethod), CakePHP, WordPress and Express read them
-from a header, the query, a form, a part of a multipart body, or JSON. Which servers do, no catalogue knows:
+from a header, the query, a form, a part of a multipart body, JSON, or XML. Which servers do, no catalogue knows:
 vendors publish their operations, and not what their framework takes beside them. So a request is read as the
 stricter of both, and where it cannot be told what is asked for, nobody knows what it does.
 
@@ -33,6 +33,8 @@ _WITH_FIELDS = re.compile(r"json|form-|multipart|url-?encoded|text/|xml|javascri
 _PLAIN_CHARSET = re.compile(r"utf-?8|(?:us-)?ascii|iso-?8859-?\d{1,2}|latin-?1|(?:windows|cp)-?125\d")
 """In these the letters of a method are the same bytes."""
 _CHARSET = re.compile(r"charset\s*+=\s*+[\"']?([^\s;,\"']*+)")
+_ELEMENT = re.compile(r"<(?:[\w.-]{1,40}+:)?_method(?:\s[^<>]{0,200}+)?>\s*+([^<]{0,40}+)")
+"""Of XML in small letters: Rails 2.2 and before read it, as other fields of a body."""
 _MARKS = ("\xff\xfe", "\xfe\xff")
 _BLANK = r"(?:[\s+]|%20|%0[9a-d])*+"
 _FACEBOOK = frozenset({"graph.facebook.com", "graph-video.facebook.com", "graph.instagram.com"})
@@ -138,6 +140,7 @@ def _in_body(body: str, patterns: _Patterns) -> Iterator[str]:
     is_plain = "method" in lower
     if is_plain:
         yield from (found[1] or "" for found in islice(patterns.json.finditer(lower), MAX_ASKED))
+        yield from (found[1] for found in islice(_ELEMENT.finditer(lower), MAX_ASKED))
     if is_plain or (("%" in lower or "\\" in lower) and _SPELLED.search(lower)):
         yield from _in_pairs(lower, patterns)
         yield from _in_parts(lower, patterns)

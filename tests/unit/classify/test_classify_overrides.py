@@ -23,6 +23,7 @@ HOSTS = (
     "https://shop.example.com/products/1",
 )
 JSON = {"content-type": "application/json"}
+XML = {"content-type": "application/xml"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 PARTS = {"content-type": "multipart/form-data; boundary=x"}
 PART = (
@@ -47,6 +48,11 @@ FORMS: dict[str, tuple[str, dict[str, str], str]] = {
     "JSON, escaped name": ("", JSON, '{{"\\u005fmethod": "{}"}}'),
     "JSON, escaped letters": ("", JSON, '{{"_\\u006D\\u0065thod": "{}"}}'),
     "JSON, a mark before it": ("", JSON, '\ufeff{{"_method": "{}"}}'),
+    "XML": ("", XML, '<?xml version="1.0"?><_method>{}</_method>'),
+    "XML, within": ("", XML, "<issue><title>a</title><_method>{}</_method></issue>"),
+    "XML, an attribute": ("", XML, '<_Method type="string" >\n  {}\n</_Method>'),
+    "XML, a prefix": ("", XML, '<a:_method xmlns:a="b">{}</a:_method>'),
+    "XML without its type": ("", {}, "<_method>{}</_method>"),
     "JSON without its type": ("", {}, '{{"_method":"{}"}}'),
     "multipart": ("", PARTS, PART.replace("{}", 'name="_method"', 1)),
     "multipart, bare name": ("", PARTS, PART.replace("{}", "name=_method", 1)),
@@ -125,6 +131,9 @@ def test_no_other_method_makes_it_milder(form: str) -> None:
         '{"request_method": "DELETE"}',
         "payment_method=delete",
         "a=_method",
+        "<payment_method>delete</payment_method>",
+        "<method>delete</method>",
+        "<a>_method</a>",
         "100%",
         "%",
         "",
@@ -138,6 +147,8 @@ def test_words_that_ask_for_nothing(body: str) -> None:
 def test_where_nothing_can_be_read_of_it_nobody_knows() -> None:
     """A part without a value, or a value that is no word, is no plain request."""
     assert meant("POST", query="", headers={}, body='name="_method"') == ("POST", False)
+    assert meant("POST", query="", headers={}, body="<_method><![CDATA[delete]]></_method>") == ("POST", False)
+    assert meant("POST", query="", headers={}, body="<_method>&#100;elete</_method>") == ("POST", False)
     assert meant("POST", query="", headers=JSON, body='{"_method": ["DELETE"]}') == ("POST", False)
     assert meant("POST", query="_method=POST", headers={}, body="") == ("POST", True)
     assert meant("DELETE", query="_method=PUT", headers={}, body="") == ("DELETE", True)
