@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 from firewall.approvals import records
 from firewall.approvals.book import Book
-from firewall.approvals.wanted import MAX_SUBJECT_CHARS, ApprovalRules, DeniedBeforeError, Wanted, size_of
-from firewall.core.approval import Approval, ApprovalStatus
+from firewall.approvals.wanted import MAX_SUBJECT_BYTES, ApprovalRules, DeniedBeforeError, Wanted, size_of
+from firewall.core.approval import Approval, ApprovalStatus, Subject
 from firewall.core.conversation import written
 from firewall.core.errors import ApprovalError, StoreError
 from firewall.core.ids import sha256_hex
 from firewall.core.ports import ApprovalStore, Clock, Sequencer
 from firewall.core.work import OpenApproval, Record, Unit, Unmet
+from firewall.sequencer.sealing import subject_json
 
 _US = 1_000_000
 _COMPLAINED = 10_000
@@ -61,7 +62,7 @@ class Opening:
 
         Raises: ApprovalError `call_too_large`.
         """
-        if size_of(wanted.subject) > MAX_SUBJECT_CHARS:
+        if _is_too_large(wanted.subject):
             raise ApprovalError("this call is too large for a person to read", code="call_too_large", status=413)
         now = self._clock.now_us()
         approval = Approval(
@@ -127,3 +128,8 @@ class Opening:
             wanted.principal, wanted.subject.owner, token=wanted.token, most=most, limit=_LIMITS[why]
         )
         await self._sequencer.submit(Unit(records=(record,)))
+
+
+def _is_too_large(subject: Subject) -> bool:
+    """Tell whether a call is stored as too many bytes; one that has more characters is not written for that."""
+    return size_of(subject) > MAX_SUBJECT_BYTES or len(subject_json(subject)) > MAX_SUBJECT_BYTES

@@ -8,8 +8,8 @@ from firewall.core.conversation import Conversation
 from firewall.core.errors import ApprovalError
 from firewall.core.verdict import Obligations
 
-MAX_SUBJECT_CHARS = 4_000_000
-"""A larger call is refused instead of asked: nobody reads it, and every page would carry it."""
+MAX_SUBJECT_BYTES = 4_000_000
+"""As it is stored. A larger call is refused instead of asked: nobody reads it, and every look would open it."""
 
 
 class DeniedBeforeError(ApprovalError):

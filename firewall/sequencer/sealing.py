@@ -126,8 +126,20 @@ def read_push(data: bytes, *, push_id: str, person: str, passkey: str, created_a
 
 
 def subject_json(subject: Subject | None) -> bytes:
-    """Write what an approval is about, for sealing."""
-    return orjson.dumps(asdict(subject)) if subject else b"null"
+    """Write what an approval is about, for sealing; a text that several actions share is written once.
+
+    Where one does, `texts` holds them and an action's `text` is its number there, from 0. Otherwise each action
+    has its own, as versions before wrote all of them.
+    """
+    if subject is None:
+        return b"null"
+    row = asdict(subject)
+    numbers = {text: at for at, text in enumerate(dict.fromkeys(view.text for view in subject.actions))}
+    if len(numbers) < len(subject.actions):
+        row["texts"] = list(numbers)
+        for action in row["actions"]:
+            action["text"] = numbers[action["text"]]
+    return orjson.dumps(row)
 
 
 def read_subject(data: bytes | None) -> Subject | None:
@@ -139,17 +151,23 @@ def read_subject(data: bytes | None) -> Subject | None:
         return None
     try:
         row = orjson.loads(data)
-        row["actions"] = tuple(_view(action) for action in row["actions"])
+        texts = row.pop("texts", None)
+        row["actions"] = tuple(_view(action, texts) for action in row["actions"])
         row["moved"] = tuple(_strings(one) for one in row.get("moved", []))
         row["first"] = _strings(row.get("first", []))
         row["forms"] = tuple(Form(**one) for one in row.get("forms", []))
         return Subject(**row)
-    except (orjson.JSONDecodeError, TypeError, KeyError) as error:
+    except (orjson.JSONDecodeError, TypeError, KeyError, IndexError) as error:
         raise StoreError("a stored approval cannot be read", detail=type(error).__name__) from error
 
 
-def _view(row: dict[str, object]) -> ActionView:
+def _view(row: dict[str, object], texts: list[str] | None) -> ActionView:
     fields: dict[str, object] = dict(row)
+    if texts is not None:
+        number = row["text"]
+        if not isinstance(number, int) or number < 0:
+            raise TypeError("text")
+        fields["text"] = texts[number]
     for name in ("effects", "unseen"):
         fields[name] = _strings(row[name])
     evidence = row["evidence"]

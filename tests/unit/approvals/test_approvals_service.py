@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from firewall.approvals.people import Approver
-from firewall.core.approval import Approval, ApprovalStatus, Decision
+from firewall.core.approval import Approval, ApprovalStatus, Decision, Subject
 from firewall.core.demand import demand_of
 from firewall.core.errors import ApprovalError, StoreError
 from firewall.core.verdict import Obligations
 from firewall.core.work import Committed, Unit, Unmet
+from firewall.sequencer.sealing import subject_json
 from tests.support.approving import (
     ALICE,
     BOB,
@@ -395,10 +396,28 @@ async def test_what_waited_before_the_start_is_announced_again(log: MemoryLog, c
     assert told.endings == [(late.id, ApprovalStatus.EXPIRED)]
 
 
-async def test_a_call_that_nobody_could_read_is_refused(log: MemoryLog, clock: StillClock) -> None:
-    """83: Megabytes are not asked about: no page, no store and no person has to carry them."""
-    large = subject(actions=(view(text="x" * 2_500_000),), arguments="y" * 2_500_000)
+@pytest.mark.parametrize(
+    "large",
+    [
+        subject(actions=(view(text="x" * 2_500_000),), arguments="y" * 2_500_000),
+        subject(arguments="\u00e9" * 2_100_000),
+        subject(arguments="\x01" * 700_000),
+        subject(actions=tuple(view(text=str(at), undo="u" * 50_000) for at in range(100))),
+    ],
+    ids=["characters", "bytes of a letter", "control characters", "what stands beside texts"],
+)
+async def test_a_call_that_nobody_could_read_is_refused(log: MemoryLog, clock: StillClock, large: Subject) -> None:
+    """83: Megabytes, as they are stored, are not asked about: no page, no store and no person carries them."""
     with pytest.raises(ApprovalError) as caught:
         await approvals(log, clock).open(wanted(subject=large))
     assert (caught.value.code, caught.value.status) == ("call_too_large", 413)
     assert log.kinds == []
+
+
+async def test_what_actions_share_is_counted_and_stored_once(log: MemoryLog, clock: StillClock) -> None:
+    """A long script with many commands is asked about: its text is not stored once for each of them."""
+    script = "kubectl delete pod shop\n" * 1_600
+    held = subject(actions=tuple(view(text=script, operation=f"o{at}") for at in range(112)), arguments=script)
+    approval = await approvals(log, clock).open(wanted(subject=held))
+    assert approval.subject == held
+    assert len(subject_json(held)) < 4 * len(script)
