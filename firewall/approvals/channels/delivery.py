@@ -10,8 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from firewall.approvals.channels.port import Health, NotDeliveredError, Sender, Trouble
-from firewall.core.errors import FirewallError
+from firewall.approvals.channels.port import Health, NotDeliveredError, Sender, Trouble, failure_of
 from firewall.core.notice import Alert, Message, Notice, Opened, Reminded, Seen, Settled
 from firewall.core.ports import Clock
 
@@ -97,10 +96,8 @@ class Delivery:
         async with self._running:
             try:
                 await self._sender.send(message)
-            except NotDeliveredError as error:
-                return error
-            except FirewallError as error:  # a secret that cannot be read now
-                return NotDeliveredError(error.code)
+            except Exception as error:  # noqa: BLE001 - foreign code behind a port: what it did not deliver is not told
+                return failure_of(error)
         return None
 
     def _note(self, message: Message, word: str, tries: int, again_at: int) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from firewall.approvals.channels.mail import Mail
-from firewall.approvals.channels.port import Inviter, Mailbox, NotDeliveredError
-from firewall.core.errors import FirewallError
+from firewall.approvals.channels.port import Inviter, Mailbox, NotDeliveredError, failure_of
 from firewall.core.notice import Message, Notice, Opened, Reminded
 
 MAX_UNDER_WAY = 1_000
@@ -43,14 +42,14 @@ class PersonalMail:
         if not boxes:
             raise NotDeliveredError("no_recipient")
         under_way = self._under_way(message, message.notice)
-        failure: NotDeliveredError | FirewallError | None = None
+        failure: NotDeliveredError | None = None
         for box in boxes:
             if box.person in under_way.reached:
                 continue
             try:
                 await self._write(message, message.notice, box)
-            except (NotDeliveredError, FirewallError) as error:
-                failure = error
+            except Exception as error:  # noqa: BLE001 - one whom no mail reaches keeps it from no other
+                failure = failure_of(error)
             else:
                 under_way.reached.add(box.person)
         if failure is not None:

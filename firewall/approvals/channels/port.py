@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from firewall.core.errors import FirewallError
 from firewall.core.notice import Message
 from firewall.core.secret import Secret
 
@@ -21,13 +22,27 @@ class NotDeliveredError(Exception):
         """How long the receiver wants to be left alone; 0: it did not say."""
 
 
+def failure_of(error: Exception) -> NotDeliveredError:
+    """Return what anything that a try raised counts as.
+
+    What nobody expected is told by its type alone: its text may hold an address or a secret.
+    """
+    match error:
+        case NotDeliveredError():
+            return error
+        case FirewallError():  # a secret that cannot be read now
+            return NotDeliveredError(error.code)
+        case _:
+            return NotDeliveredError(type(error).__name__)
+
+
 class Sender(Protocol):
     """One way to reach people."""
 
     async def send(self, message: Message) -> None:
         """Send once; what this kind has no form for is nothing to send.
 
-        Raises: NotDeliveredError.
+        Raises: NotDeliveredError; whatever else is raised counts as that, see `failure_of`.
         """
         ...
 

@@ -18,7 +18,7 @@ from typing import Literal, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from firewall.approvals.channels.port import NotDeliveredError
+from firewall.approvals.channels.port import NotDeliveredError, failure_of
 from firewall.codecs.push import places
 from firewall.codecs.push.message import SALT_BYTES, sealed
 from firewall.codecs.push.places import Place
@@ -137,7 +137,10 @@ class Push:
 
         async def one(browser: PushBrowser) -> NotDeliveredError | None:
             async with places_limit:
-                return await self._tried(browser, letter, under_way)
+                try:
+                    return await self._tried(browser, letter, under_way)
+                except Exception as error:  # noqa: BLE001 - one that cannot be written to keeps it from no other
+                    return failure_of(error)
 
         waiting = [browser for browser in browsers if browser.id not in under_way.done]
         failures = [found for found in await asyncio.gather(*map(one, waiting)) if found is not None]

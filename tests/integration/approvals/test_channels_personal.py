@@ -10,7 +10,7 @@ import pytest
 
 from firewall.approvals.channels.mail import Mail, Server
 from firewall.approvals.channels.personal import PersonalMail
-from firewall.approvals.channels.port import Mailbox, NotDeliveredError
+from firewall.approvals.channels.port import Invitation, Mailbox, NotDeliveredError
 from firewall.approvals.notices import notice_of
 from firewall.approvals.people import Approver
 from firewall.console.proving.inviting import Inviting
@@ -37,6 +37,7 @@ class House:
     side: Side
     server: MailServer
     sender: PersonalMail
+    mail: Mail
     boxes: list[Mailbox] = field(default_factory=list)
 
     async def opened(self, **changes: object) -> Approval:
@@ -77,7 +78,7 @@ async def _house() -> AsyncIterator[House]:
         place = Server(host="127.0.0.1", port=server.port, security="none")
         recipients = [box.address for box in boxes]
         mail = Mail(server=place, sender="stayhand@example.com", recipients=lambda: recipients, clock=side.clock)
-        yield House(side, server, PersonalMail(mail=mail, boxes=lambda: boxes, inviter=inviting), boxes)
+        yield House(side, server, PersonalMail(mail=mail, boxes=lambda: boxes, inviter=inviting), mail, boxes)
 
 
 async def test_each_gets_a_link_of_his_own_and_the_owner_none(house: House) -> None:
@@ -134,6 +135,25 @@ async def test_a_try_that_failed_for_one_reaches_him_later_and_nobody_twice(hous
     live = house.side.proving.links.listing()
     assert sorted(one.person for one in live) == ["alice", "bob"]
     assert (await house.decide(house.codes()["alice@example.com"][0])).status_code == 200
+
+
+async def test_one_whom_nothing_reaches_keeps_it_from_no_other(house: House) -> None:
+    """Also where his try breaks with an error that nobody expected: those behind him are told, and not twice."""
+
+    class Breaking(Inviting):
+        async def invited(self, person: str, approval_id: str) -> Invitation | None:
+            if person == "alice":
+                raise RuntimeError("shl_secret")
+            return await super().invited(person, approval_id)
+
+    inviting = Breaking(links=house.side.proving.links, roster=house.side.log, public_url=house.side.public)
+    inviting.begin(house.side.approvals)
+    message = house.message(await house.opened())
+    sender = PersonalMail(mail=house.mail, boxes=lambda: house.boxes, inviter=inviting)
+    for _ in range(2):
+        with pytest.raises(NotDeliveredError, match=r"^RuntimeError$"):
+            await sender.send(message)
+    assert [mail["To"] for mail in house.server.mails] == ["bob@example.com", "olga@example.com"]
 
 
 async def test_a_reminder_brings_new_links_to_those_who_are_still_needed(house: House) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from firewall.app.push import HttpCourier
 from firewall.approvals.channels.port import NotDeliveredError
+from firewall.approvals.channels.push import Posted
 from firewall.codecs.push.places import Place, place_of
 from firewall.console.pushing.audience import Readers
 from firewall.core.approval import ApprovalStatus
@@ -125,6 +126,31 @@ async def test_a_try_that_failed_for_one_reaches_him_later_and_nobody_twice(hous
     await channel.send(message)
     assert house.texts(slow) == house.texts(kept) == ["waits"]
     assert house.pushes.listing()
+
+
+async def test_one_browser_that_breaks_a_try_keeps_nobody_from_being_told(house: House) -> None:
+    """With an error that nobody expected: it is a failed try by its type, and goes on at that browser alone."""
+    first, second = await house.add("alice"), await house.add("bob")
+    channel = house.channel()
+    posting, broken = channel._courier, [first.fields(house.service.origin)["endpoint"]]
+
+    class Breaking:
+        async def post(self, place: Place, body: bytes, fields: Sequence[tuple[str, str]]) -> Posted:
+            if f"{place.origin}{place.path}" in broken:
+                raise RuntimeError(broken[0])
+            return await posting.post(place, body, fields)
+
+        async def aclose(self) -> None:
+            await posting.aclose()
+
+    channel._courier = Breaking()
+    message = house.message(await house.opened())
+    with pytest.raises(NotDeliveredError, match=r"^RuntimeError$"):
+        await channel.send(message)
+    assert [house.texts(one) for one in (first, second)] == [[], ["waits"]]
+    broken[0] = ""
+    await channel.send(message)
+    assert [house.texts(one) for one in (first, second)] == [["waits"], ["waits"]]
 
 
 async def test_one_browser_that_is_refused_keeps_nobody_from_being_told(house: House) -> None:

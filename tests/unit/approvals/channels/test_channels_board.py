@@ -9,10 +9,11 @@ import pytest
 
 from firewall.approvals.channels.board import MAX_CASES, Channels, Line, Schedule
 from firewall.approvals.channels.delivery import Delivery
+from firewall.approvals.channels.port import Trouble
 from firewall.core.approval import ApprovalStatus
 from firewall.core.notice import Alert, Settled
-from tests.support.approving import StillClock, until
-from tests.support.telling import Remembering, notice
+from tests.support.approving import START_US, StillClock, until
+from tests.support.telling import Pauses, Remembering, notice
 
 
 @dataclass
@@ -121,14 +122,19 @@ def test_what_anybody_may_decide_concerns_every_group() -> None:
 
 
 async def test_a_failing_channel_holds_up_no_other_and_never_raises() -> None:
-    """Also one that breaks with an error that nobody expected."""
+    """Also one that breaks with an error that nobody expected; what that is about says so, and is told later."""
     async with _house(Schedule(), Schedule()) as house:
         broken, well = house.senders
         broken.failures = [RuntimeError("https://hooks.example/secret")]
         house.channels.opened(notice())
-        await until(lambda: well.kinds == ["Opened"])
+        await until(lambda: well.kinds == ["Opened"] and bool(house.channels.troubles("apr_x")))
+        again_at = START_US + 1_000_000
+        assert house.channels.troubles("apr_x") == (Trouble("line0", "waits", "RuntimeError", 1, again_at),)
         house.channels.opened(notice(id="apr_y"))
         await until(lambda: broken.kinds == ["Opened"])
+        house.clock.forward(1)
+        await until(lambda: broken.kinds == ["Opened"] * 2)
+        assert house.channels.troubles("apr_x") == ()
 
 
 async def test_who_was_called_is_called_off_once_when_somebody_reads_it() -> None:
@@ -220,15 +226,17 @@ async def test_what_is_for_all_goes_everywhere() -> None:
 async def test_alerts_go_where_they_are_wanted(
     failure: Exception | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A channel that takes none hears none; one that breaks is written down without its words."""
+    """A channel that takes none hears none; one that breaks is tried again, and written down without its words."""
     clock, senders = StillClock(), [Remembering(), Remembering(), Remembering()]
     if failure:
-        senders[0].failures = [failure]
+        senders[0].failures = [failure] * 5
+        senders[2].failures = [failure]
     lines = [
-        Line(Delivery(one, name="x", clock=clock), Schedule(alerts=number != 1))
+        Line(Delivery(one, name="x", clock=clock, pause=Pauses(clock)), Schedule(alerts=number != 1))
         for number, one in enumerate(senders)
     ]
     channels = Channels(lines, clock)
     await channels.alert(Alert("budget", "spent", {}))
     assert [len(one.sent) for one in senders] == [0 if failure else 1, 0, 1]
+    assert [one.given_up for one in channels.health] == [1 if failure else 0, 0, 0]
     assert "hooks.example" not in caplog.text

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from firewall.approvals.channels.delivery import CONCURRENT, MAX_TROUBLED, Delivery
 from firewall.approvals.channels.port import NotDeliveredError, Trouble
 from firewall.core.approval import ApprovalStatus
@@ -77,6 +79,29 @@ async def test_what_could_not_be_told_is_kept_until_it_is() -> None:
         (Trouble("one", "waits", "http_500", 2, two),),
     ]
     assert delivery.troubles("apr_x") == ()
+
+
+@pytest.mark.parametrize(
+    "what", [Opened(notice()), Settled(notice(), ApprovalStatus.DENIED), Alert("budget", "spent", {})]
+)
+async def test_an_error_that_nobody_expected_is_a_failed_try(
+    what: Message, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is tried again and shown as every other; by its type alone, as its text may hold an address."""
+    sender = Remembering(failures=[RuntimeError("https://hooks.example/secret"), KeyError("secret")])
+    delivery, pauses = _delivery(sender)
+    seen: list[object] = []
+    pauses.during = lambda: seen.append((delivery.health.last_failure, delivery.troubles("apr_x")))
+    assert await delivery.deliver(what)
+    words, troubles = zip(*seen, strict=True)
+    assert words == ("RuntimeError", "KeyError")
+    kept = [] if isinstance(what, Alert) else ["RuntimeError", "KeyError"]
+    assert [one.failure for found in troubles for one in found] == kept
+    health = delivery.health
+    assert (health.delivered, health.failed_attempts, health.given_up) == (1, 2, 0)
+    assert len(sender.sent) == 1
+    assert "failure=RuntimeError" in caplog.text
+    assert "secret" not in caplog.text + repr(seen)
 
 
 async def test_what_was_given_up_stays_and_what_nobody_wants_is_forgotten() -> None:
