@@ -4,6 +4,8 @@ import ast
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from tests.meta.tree import ROOT, dotted, files, modules, shown
 
 _EXCUSED: dict[str, str] = tomllib.loads((ROOT / "tests/meta/untested.toml").read_text(encoding="utf-8"))[
@@ -50,6 +52,7 @@ def _through_their_faces(named: set[str]) -> set[str]:
     return tested
 
 
+@pytest.mark.timeout(600)  # it reads every module of the tests
 def test_every_module_is_tested() -> None:
     """Each source module is tested by name or through its package's face, or untested.toml says why not."""
     named: set[str] = set()
