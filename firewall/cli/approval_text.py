@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from firewall.approvals.text import visible
 from firewall.cli.underlined import underlined
-from firewall.console.words import CONFIDENCE_WORDS, EFFECT_WORDS, SCOPE_WORDS, undo_words
+from firewall.console.words import CONFIDENCE_WORDS, EFFECT_WORDS, scope_words, undo_words
 from firewall.core.action import Evidence
 from firewall.core.approval import PERMITTED
 from firewall.core.effect import Effect, severity
@@ -167,7 +167,7 @@ def _left(row: Json) -> str:
 
 def _facts(action: Json) -> Iterator[tuple[str, str]]:
     yield "resource", _plain(action, "resource")
-    where = SCOPE_WORDS.get(_plain(action, "scope"), "")
+    where = scope_words(_plain(action, "scope"), _plain(action, "resource"), _plain(action, "environment"))
     yield "environment", _plain(action, "environment") + (f" ({where})" if where else "")
     yield "effects", ", ".join(_list(action.get("effects")))
     yield "undo", undo_words(_plain(action, "undo"), _plain(action, "reversal"))[0]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from firewall.approvals.text import visible
 from firewall.classify.shell.trace import Found
 from firewall.cli.underlined import underlined
-from firewall.console.words import CONFIDENCE_WORDS, SCOPE_WORDS, undo_words
+from firewall.console.words import CONFIDENCE_WORDS, scope_words, undo_words
 from firewall.core.action import Action
 from firewall.core.verdict import Ask, Verdict, word
 from firewall.policy.snapshot import Explanation, Snapshot
@@ -115,10 +115,11 @@ def _action(action: Action, explanation: Explanation) -> dict[str, object]:
 
 
 def _facts(action: Action, explanation: Explanation, snapshot: Snapshot) -> list[str]:
+    where = scope_words(action.scope, action.resource, action.environment)
     facts = [
         ("operation", action.operation),
         ("resource", action.resource),
-        ("environment", f"{action.environment} ({SCOPE_WORDS[action.scope]})"),
+        ("environment", f"{action.environment}{f' ({where})' if where else ''}"),
         ("effects", ", ".join(action.effects)),
         ("undo", undo_words(action.undo, action.reversal)[0]),
         ("confidence", CONFIDENCE_WORDS.get(action.confidence, _CERTAIN)),

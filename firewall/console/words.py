@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from firewall.core.action import Confidence, Reversal, Scope
+from firewall.core.action import LOCAL, UNRESOLVED, Confidence, Reversal, Scope
 from firewall.core.approval import ApprovalStatus, FormState
 
 EFFECT_WORDS: Mapping[str, str] = {
@@ -22,6 +22,8 @@ SCOPE_WORDS: Mapping[str, str] = {
     Scope.ELSEWHERE: "on another machine or service",
     Scope.UNSEEN: "cannot be seen where",
 }
+PERHAPS_ELSEWHERE = "runs on the agent's machine, may act elsewhere"
+"""Said of a program where nothing tells what it acts on."""
 UNDO_WORDS: Mapping[str, tuple[str, bool]] = {
     Reversal.NOTHING: ("There is nothing to undo", True),
     Reversal.UNDO: ("Can be put back the same way", True),
@@ -58,6 +60,13 @@ STATUS_WORDS: Mapping[ApprovalStatus, tuple[str, str]] = {
     ApprovalStatus.CONSUMED: ("Used", "The call was let through once; this approval is worth nothing now."),
 }
 """Title and sentence of an approval that stands there."""
+
+
+def scope_words(scope: str, resource: str, environment: str) -> str:
+    """Say where it lies; a program's own place says nothing of what it acts on, where that is somewhere else."""
+    if scope == Scope.MACHINE and resource.startswith("program:") and environment != LOCAL:
+        return PERHAPS_ELSEWHERE if environment == UNRESOLVED else ""
+    return SCOPE_WORDS.get(scope, "")
 
 
 def undo_words(undo: str, reversal: str) -> tuple[str, bool]:

@@ -16,7 +16,7 @@ from email.utils import format_datetime
 from typing import Literal
 
 from firewall.approvals.channels.port import NotDeliveredError, Read
-from firewall.approvals.channels.wording import headline, named, sentence, until
+from firewall.approvals.channels.wording import headline, named, told, until
 from firewall.core.notice import Alert, Message, Opened, Seen, Settled
 from firewall.core.ports import Clock
 
@@ -113,7 +113,7 @@ def written(
     else:
         mail["Message-ID"] = f"<{notice.id}.{now_us}@{domain}>"
         mail["In-Reply-To"] = mail["References"] = first
-    lines = [f"{headline(message)}.", "", sentence(notice)]
+    lines = [f"{headline(message)}.", "", told(message)]
     if not isinstance(message, Settled):
         lines += ["", f"Decide until {until(notice)}:", notice.address]
         lines += ["", "Opening the page decides nothing. You sign in there and see the exact call."]

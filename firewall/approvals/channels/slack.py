@@ -10,7 +10,7 @@ import asyncio
 from firewall.approvals.channels.http import Hook, Poster, json_bytes
 from firewall.approvals.channels.port import NotDeliveredError, Read
 from firewall.approvals.channels.posted import Posted
-from firewall.approvals.channels.wording import headline, sentence, until
+from firewall.approvals.channels.wording import headline, mark, told
 from firewall.core.errors import FirewallError
 from firewall.core.notice import Alert, Message, Notice, Opened, Reminded, Seen, Settled
 from firewall.core.strict_json import loads_object
@@ -119,12 +119,12 @@ def said(message: Message, *, buttons: bool) -> Json:
         return _body(message.text, [_words(message.text)])
     notice = message.notice
     first = headline(message)
-    blocks = [_words(f"{first}. {sentence(notice)}"), _small(f"{notice.id}, until {until(notice)}")]
+    blocks = [_words(f"{first}. {told(message)}"), _small(mark(message))]
     if not isinstance(message, Settled):
         blocks += [_link(notice.address)]
         if buttons:
             blocks += [_buttons(notice)]
-    return _body(f"{first}: {sentence(notice)}", blocks)
+    return _body(f"{first}: {told(message)}", blocks)
 
 
 def escaped(text: str) -> str:

@@ -6,7 +6,7 @@ ending is a second card. Docs: learn.microsoft.com, "Create incoming webhooks wi
 
 from firewall.approvals.channels.http import Hook, Poster
 from firewall.approvals.channels.port import Read
-from firewall.approvals.channels.wording import headline, sentence, until
+from firewall.approvals.channels.wording import headline, mark, told
 from firewall.core.notice import Alert, Message, Seen, Settled
 
 Json = dict[str, object]
@@ -24,8 +24,8 @@ def said(message: Message) -> Json:
     notice = message.notice
     body = [
         _run(headline(message), weight="Bolder"),
-        _run(sentence(notice)),
-        _run(f"{notice.id}, until {until(notice)}", isSubtle=True),
+        _run(told(message)),
+        _run(mark(message), isSubtle=True),
     ]
     opens: Json = {"type": "Action.OpenUrl", "title": "Open the page and decide", "url": notice.address}
     return _card(body, [] if isinstance(message, Settled) else [opens])

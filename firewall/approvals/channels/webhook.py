@@ -7,7 +7,7 @@ from typing import assert_never
 
 from firewall.approvals.channels.http import Poster
 from firewall.approvals.channels.port import Read
-from firewall.approvals.channels.wording import sentence
+from firewall.approvals.channels.wording import told
 from firewall.core.notice import Alert, Message, Opened, Reminded, Seen, Settled
 from firewall.core.ports import Clock
 
@@ -62,7 +62,7 @@ def content(message: Message) -> bytes:
             "event": event,
             "id": notice.id,
             "address": notice.address,
-            "summary": sentence(notice),
+            "summary": told(message),
             "environment": notice.environment,
             "effects": list(notice.effects),
             "expires_at": expires_at.replace("+00:00", "Z"),

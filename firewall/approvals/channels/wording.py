@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from firewall.approvals.text import spelled
 from firewall.core.action import UNRESOLVED
 from firewall.core.approval import ApprovalStatus
-from firewall.core.notice import Message, Notice, Opened, Reminded, Settled
+from firewall.core.notice import Message, Notice, Opened, Reminded, Seen, Settled
 
 NAME_CHARS = 60
 """How much of a name is shown."""
@@ -50,10 +50,21 @@ def operations(notice: Notice) -> str:
     return f"{', '.join(names[:SHOWN])}{more}" if names else "a call"
 
 
-def sentence(notice: Notice) -> str:
-    """Return in one sentence what will happen, without an argument."""
+def sentence(notice: Notice, *, is_over: bool = False) -> str:
+    """Return in one sentence what will happen, without an argument; `is_over`: nobody is asked any more."""
     effects = ", ".join(map(named, notice.effects)) or "unknown"
-    return f"An agent asks for {operations(notice)} in {place(notice)}: {effects}."
+    return f"An agent {'asked' if is_over else 'asks'} for {operations(notice)} in {place(notice)}: {effects}."
+
+
+def told(message: Opened | Reminded | Seen | Settled) -> str:
+    """Return the sentence of a message: what an agent asks for, of one that has ended what it asked for."""
+    return sentence(message.notice, is_over=isinstance(message, Settled))
+
+
+def mark(message: Opened | Reminded | Seen | Settled) -> str:
+    """Return which approval it is, and until when it can be decided, where it still can."""
+    notice = message.notice
+    return notice.id if isinstance(message, Settled) else f"{notice.id}, until {until(notice)}"
 
 
 def place(notice: Notice) -> str:

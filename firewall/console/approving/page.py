@@ -17,11 +17,11 @@ from firewall.console.words import (
     CONFIDENCE_WORDS,
     EFFECT_WORDS,
     RUN_WORDS,
-    SCOPE_WORDS,
     STATUS_WORDS,
+    scope_words,
     undo_words,
 )
-from firewall.core.action import LOCAL, UNRESOLVED, Reversal
+from firewall.core.action import Reversal
 from firewall.core.approval import (
     LOST,
     NONE,
@@ -61,7 +61,7 @@ def page(
         is_production=approval.environment.casefold() in production,
         head=_head(actions, subject),
         effects=tuple((effect, EFFECT_WORDS.get(effect, "")) for effect in approval.effects),
-        texts=_texts(actions, subject.arguments),
+        texts=_texts(actions, subject),
         raw=_raw(subject),
         items=tuple(_item(view) for view in actions),
         asker=_asker(subject, approval),
@@ -143,9 +143,7 @@ def _resource(view: ActionView, most: int) -> str:
 
 
 def _scope(view: ActionView) -> str:
-    """Say where it lies; of a program that acts on a named environment its own place says nothing."""
-    acts_there = view.resource.startswith("program:") and view.environment not in (LOCAL, UNRESOLVED)
-    return "" if acts_there else SCOPE_WORDS.get(view.scope, "")
+    return scope_words(view.scope, view.resource, view.environment)
 
 
 def _asker(subject: Subject, approval: Approval) -> Asker:
@@ -204,21 +202,32 @@ def _found(first: ActionView | None) -> tuple[tuple[str, str, bool], ...]:
     return (*found, (RESTORE, UNKNOWN_POINT, False)) if is_silent else found
 
 
-def _texts(actions: Sequence[ActionView], arguments: str) -> tuple[Text, ...]:
+def _texts(actions: Sequence[ActionView], subject: Subject) -> tuple[Text, ...]:
     spans: dict[str, list[tuple[int, int, str]]] = {}
     for view in actions:
         spans.setdefault(view.text, []).extend(view.evidence)
     found = [(text, marks) for text, marks in spans.items() if text]
-    if not found and arguments:
-        return (Text("As intercepted", show(arguments, ()), "t0"),)
+    if not found and subject.arguments:
+        return (Text("As intercepted", show(subject.arguments, ()), "t0"),)
+    title = _title(actions, subject.tool)
     return tuple(
         Text(
-            "What will run" if not index else f"And also ({index + 1} of {len(found)})",
+            title if not index else f"And also ({index + 1} of {len(found)})",
             show(text, marks),
             f"t{index}",
         )
         for index, (text, marks) in enumerate(found)
     )
+
+
+def _title(actions: Sequence[ActionView], tool: str) -> str:
+    """Say what is done with the text, by what carries it: a request is sent, a command or a program is run."""
+    if tool.startswith(("infra/", "egress/")):
+        return "What will be sent"
+    if any(view.operation.startswith("mcp:") for view in actions):
+        return "What the MCP server will be asked"
+    given = all(view.operation.startswith(("file:", "tool:")) for view in actions if view.text)
+    return "What the tool will be given" if given else "What will run"
 
 
 def _raw(subject: Subject) -> Shown | None:

@@ -11,6 +11,7 @@ from firewall.console.explorer.desk import Page, moment
 from firewall.console.explorer.seen import Seen
 from firewall.console.explorer.sentences import CHARS, sentence, who
 from firewall.console.explorer.wish import VERDICTS
+from firewall.console.happened import happened
 from firewall.core.effect import Effect
 
 FEW = 4096
@@ -114,6 +115,8 @@ class Opened:
     seq: int
     at: str
     kind: str
+    happened: str
+    """In words."""
     principal: str
     approval: str
     data: tuple[str, ...]
@@ -131,15 +134,16 @@ class Opened:
 def opened(entry: Mapping[str, object], *, key: str, proof: str, size: int) -> Opened:
     """Return an entry as its page shows it; `key`: the log's verifier key."""
     seq = int(str(entry["seq"]))
-    data, more = lines_of(entry["data"])
+    unsealed, more = lines_of(entry["data"])
     private, sealed_more = lines_of(entry["private"]) if entry["private"] is not None else ((), 0)
     return Opened(
         seq=seq,
         at=str(entry["at"]).replace("+00:00", "Z"),
         kind=str(entry["kind"]),
+        happened=happened(str(entry["kind"]), data if isinstance(data := entry["data"], Mapping) else {}),
         principal=str(entry["principal"]),
         approval=str(entry["approval"]),
-        data=data,
+        data=unsealed,
         private=private,
         more=more + sealed_more,
         proof=proof,

@@ -13,6 +13,7 @@ from firewall.classify.tool import actions_of
 from firewall.console.approving.page import Page, page
 from firewall.console.shape import Standing
 from firewall.core.approval import ActionView, Approval, ApprovalStatus, Subject
+from firewall.core.call import ToolCall
 from firewall.core.demand import tally
 from firewall.core.effect import severity, strictest
 from firewall.guard.judgement import view as judged_view
@@ -84,9 +85,39 @@ def test_scope_and_confidence() -> None:
     )
     there = view(scope="machine", resource="program:kubectl", environment="staging")
     assert _page(there)[0] == "", "kubectl runs here and acts there"
-    assert _page(view(scope="machine", resource="program:make", environment="unresolved"))[0] != ""
+    nowhere = view(scope="machine", resource="program:kubectl", environment="unresolved")
+    assert _page(nowhere)[0] == "runs on the agent's machine, may act elsewhere", "no context is named"
+    here = view(scope="machine", resource="program:make", environment="local")
+    assert _page(here)[0] == "on the agent's machine, outside the workspace"
     assert _page(view(confidence="guess"))[3].startswith("a guess")
     assert _page(view(confidence="likely"))[3].startswith("likely")
+
+
+@pytest.mark.parametrize(
+    ("call", "title"),
+    [
+        (shell_call("rm -rf build"), "What will run"),
+        (shell_call("psql -c 'DROP TABLE users'"), "What will run"),
+        (tool_call("Write", {"file_path": "/etc/hosts", "content": "x"}), "What the tool will be given"),
+        (tool_call("frobnicate", {"branch": "main"}), "What the tool will be given"),
+        (
+            tool_call("mcp__supabase__execute_sql", {"query": "DROP TABLE users"}),
+            "What the MCP server will be asked",
+        ),
+    ],
+)
+def test_a_text_is_called_what_is_done_with_it(call: ToolCall, title: str) -> None:
+    """A command runs; what a tool or a server is given is not a command."""
+    actions = tuple(judged_view(one) for one in actions_of(call, shipped_context()))
+    held = replace(subject(tool=call.name, arguments=call.arguments.decode()), actions=actions)
+    assert _held(held).texts[0].title == title
+
+
+@pytest.mark.parametrize("tool", ["infra/railway-production", "egress/api.example.com"])
+def test_a_request_is_sent_and_does_not_run(tool: str) -> None:
+    """What passes our own gates is an HTTP request."""
+    request = view(operation="railway:volumeDelete", text="POST /graphql/v2", evidence=())
+    assert _held(replace(subject(tool=tool), actions=(request,))).texts[0].title == "What will be sent"
 
 
 def test_approvals_of_an_older_version_are_still_read() -> None:

@@ -28,6 +28,24 @@ def test_the_sentence_says_what_where_and_what_it_does() -> None:
     assert nowhere.endswith(" in a place that nobody can name, so it may be production: destructive.")
 
 
+@pytest.mark.parametrize("status", [one for one in ApprovalStatus if one is not ApprovalStatus.PENDING])
+def test_what_has_ended_is_told_as_past(status: ApprovalStatus) -> None:
+    """An ending says that an agent asked, and no time until which to answer; what waits says that it asks."""
+    past = json.dumps('An agent asked for "graphql:volumeDelete" in "production": destructive.')[1:-1]
+    over, waits = Settled(notice(), status), Opened(notice())
+    pairs = [
+        (json.dumps(slack.said(over, buttons=True)), json.dumps(slack.said(waits, buttons=True))),
+        (json.dumps(teams.said(over)), json.dumps(teams.said(waits))),
+    ]
+    for ended, held in pairs:
+        assert past in ended
+        assert "until" not in ended
+        assert past.replace("asked", "asks") in held
+        assert "until" in held
+    assert past in content(over).decode()
+    assert past.replace("asked", "asks") in content(waits).decode()
+
+
 @pytest.mark.parametrize(
     "name", [*HOSTILE, 'x" in "staging": read', "list users in staging: read - cleared", "a" * 99]
 )

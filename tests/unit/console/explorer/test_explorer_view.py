@@ -1,7 +1,7 @@
 """What a list of entries says of each: a sentence where the entry has one, else its kind; people stand beside."""
 
 from firewall.console.explorer.seen import Seen
-from firewall.console.explorer.view import Line, line
+from firewall.console.explorer.view import Line, line, opened
 
 
 def _line(kind: str, private: dict[str, object], principal: str = "per_1") -> Line:
@@ -34,3 +34,19 @@ def test_who_did_it_is_told_from_whom_it_is_about() -> None:
     assert (own.headline, own.who) == ("Somebody is away: alice", "alice")
     voted = _line("approval.voted", {"name": "alice", "reason": "", "role": "approver"})
     assert (voted.headline, voted.who) == ("Somebody voted", "alice")
+
+
+def test_an_entry_is_titled_in_words() -> None:
+    """Its page says what happened as the list does; the kind stands beside, for whoever searches for it."""
+    entry = {
+        "seq": 102,
+        "at": "",
+        "kind": "glass.broken",
+        "principal": "",
+        "approval": "",
+        "data": {},
+        "private": None,
+    }
+    shown = opened(entry, key="k", proof="", size=103)
+    assert (shown.happened, shown.kind) == ("The glass was broken", "glass.broken")
+    assert opened({**entry, "kind": "later.added"}, key="k", proof="", size=103).happened == "later.added"
