@@ -1,9 +1,11 @@
 """`/console/reviews` and `/api/reviews`: uses of break-glass, and what another person says of them.
 
 Reading what was sealed is an entry first; a review is one by itself.
+
+INVARIANT: a card whose call was not opened has no form: it leads to itself, opened alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -38,6 +40,8 @@ class Card:
     """One use as it is shown."""
 
     id: str
+    opened: bool
+    """The call was read; else neither its sentence nor who asked is known here."""
     headline: str
     environment: str
     effects: tuple[str, ...]
@@ -73,13 +77,13 @@ class ReviewRoom:
         """Return its routes."""
 
         async def show(request: Request, visitor: Visitor) -> Response:
-            return await self._page(frame, visitor, skip=skip_of(request))
+            return await self._page(frame, visitor, skip=skip_of(request), only=_open_in(request))
 
         async def change(request: Request, visitor: Visitor, fields: Fields) -> Response:
             try:
                 await self._review(request, fields, visitor.who)
             except ApprovalError as error:
-                return await self._page(frame, visitor, error)
+                return await self._page(frame, visitor, error, only=_open_in(request))
             return RedirectResponse(PATH, 303)
 
         return (
@@ -90,12 +94,22 @@ class ReviewRoom:
         )
 
     async def _page(
-        self, frame: Frame, visitor: Visitor, error: FirewallError | None = None, *, skip: int = 0
+        self,
+        frame: Frame,
+        visitor: Visitor,
+        error: FirewallError | None = None,
+        *,
+        skip: int = 0,
+        only: str = "",
     ) -> Response:
-        """Return the page; `skip`: how many of the newest reviews are left out."""
+        """Return the page; `skip`: how many of the newest reviews are left out; `only`: the one that is shown.
+
+        Raises: ApprovalError `review_unknown` (404): `only` has none; StoreError.
+        """
         await self._read(visitor.who)
-        waiting, closed = self._reviews.open(OPEN), self._reviews.closed(CLOSED + 1, skip)
-        calls = self._approvals.each(one.approval for one in (*waiting, *closed[:CLOSED]))
+        waiting, closed = self._alone(only) if only else (self._reviews.open(OPEN), self._closed(skip))
+        shown = (*waiting, *closed[:CLOSED])
+        calls = {only: self._whole(only)} if only else self._approvals.each(one.approval for one in shown)
         return frame.html(
             "reviews.html",
             visitor,
@@ -105,11 +119,26 @@ class ReviewRoom:
             open=[self._card(one, visitor.who, calls[one.approval]) for one in waiting],
             count=self._reviews.count(),
             closed=[self._card(one, visitor.who, calls[one.approval]) for one in closed[:CLOSED]],
+            only=only,
             earlier=skip + CLOSED if len(closed) > CLOSED else 0,
             is_newest=not skip,
             findings=[one.value for one in Finding],
             min_note=MIN_NOTE,
         )
+
+    def _closed(self, skip: int) -> Sequence[GlassUse]:
+        return self._reviews.closed(CLOSED + 1, skip)
+
+    def _alone(self, approval_id: str) -> tuple[Sequence[GlassUse], Sequence[GlassUse]]:
+        """Return one use, among those that wait or those that were reviewed. Raises: ApprovalError 404."""
+        use = self._reviews.of(approval_id) if is_id(approval_id, "apr") else None
+        if use is None:
+            raise _unknown()
+        return ((use,), ()) if use.is_open else ((), (use,))
+
+    def _whole(self, approval_id: str) -> tuple[Approval, bool]:
+        """Return one call opened, however long it is: nothing is opened beside it."""
+        return self._approvals.get(approval_id), True
 
     async def _listing(self, request: Request, asker: Asker) -> Response:
         """List uses: those that wait, oldest first; with `?status=reviewed` the others, newest first.
@@ -132,13 +161,12 @@ class ReviewRoom:
         who = asker.known
         wish = await read_json(request, {"finding": str, "note": str}, required=("finding", "note"))
         use = await self._review(request, {name: str(value) for name, value in wish.items()}, who)
-        calls = self._approvals.each((use.approval,))
-        return JSONResponse(self._row(use, who, calls[use.approval]))
+        return JSONResponse(self._row(use, who, self._whole(use.approval)))
 
     async def _review(self, request: Request, fields: Mapping[str, str], who: Approver) -> GlassUse:
         approval_id = str(request.path_params["id"])
         if not is_id(approval_id, "apr"):
-            raise ApprovalError("there is no such review", code="review_unknown", status=404)
+            raise _unknown()
         try:
             finding = Finding(fields.get("finding", ""))
         except ValueError as error:
@@ -161,6 +189,7 @@ class ReviewRoom:
         subject, refusal = approval.subject, self._reviews.refusal(use, approval, who)
         return Card(
             id=approval.id,
+            opened=is_opened,
             headline=spell_out(summary_of(approval)) if is_opened else TOO_LONG,
             environment=spell_out(approval.environment),
             effects=approval.effects,
@@ -183,6 +212,7 @@ class ReviewRoom:
         shown = self._card(use, who, call)
         return {
             "id": shown.id,
+            "opened": shown.opened,
             "status": "open" if use.is_open else "reviewed",
             "by": shown.by,
             "at": shown.at,
@@ -191,7 +221,7 @@ class ReviewRoom:
             "environment": shown.environment,
             "effects": list(shown.effects),
             "approval": shown.status,
-            "may_review": use.is_open and not shown.refusal,
+            "may_review": use.is_open and shown.opened and not shown.refusal,
             "finding": shown.finding,
             "note": use.note,
             "reviewer": shown.reviewer,
@@ -202,3 +232,12 @@ class ReviewRoom:
         """Return the name of an account that is still listed, else the log's pseudonym."""
         person = self._approvals.counter().called(pseudonym)
         return person.name if person is not None else pseudonym
+
+
+def _open_in(request: Request) -> str:
+    """Return whose card is to be opened alone, as `?open=` says; empty: none."""
+    return request.query_params.get("open", "")
+
+
+def _unknown() -> ApprovalError:
+    return ApprovalError("there is no such review", code="review_unknown", status=404)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from firewall.approvals.batches import MOST_BYTES
+from firewall.approvals.people import Approver
 from firewall.approvals.reviewing import Reviews
 from firewall.console.approving.reviews import TOO_LONG, ReviewRoom
 from firewall.console.rooms import Room
@@ -119,15 +120,18 @@ async def test_what_is_overdue_is_read_once_each_and_never_together(side: RealCo
     assert {side.approvals.get(one.id).status for one in long} == {ApprovalStatus.EXPIRED}
 
 
+async def _used(side: RealConsole, approval: Approval) -> None:
+    now = side.clock.now_us()
+    step = BreakGlass(approval.id, "per_bob", ("per_bob",), now, 9, day_from=0, quiet_from=now, reason="a page")
+    assert isinstance(await side.installation.writer.submit(Unit(steps=(step,))), Committed)
+    side.clock.forward(1)
+
+
 async def test_reviews_open_a_bounded_part_of_what_they_list(side: RealConsole) -> None:
     """Uses of long calls are all listed; of their calls 1 MiB is opened, and those that are not say so."""
     long = [await _asked(side, number, "x" * 400_000) for number in range(4)]
     for one in long:
-        now = side.clock.now_us()
-        step = BreakGlass(one.id, "per_bob", ("per_bob",), now, 9, day_from=0, quiet_from=now, reason="a page")
-        outcome = await side.installation.writer.submit(Unit(steps=(step,)))
-        assert isinstance(outcome, Committed)
-        side.clock.forward(1)
+        await _used(side, one)
     alice = await side.signed_in("auditor")
     with _read(side, long) as counts:
         page = (await alice.open("/console/reviews")).text
@@ -140,3 +144,55 @@ async def test_reviews_open_a_bounded_part_of_what_they_list(side: RealConsole) 
     assert [(one["id"], one["summary"] == TOO_LONG, one["environment"]) for one in listed] == [
         (one.id, at > 1, "staging") for at, one in enumerate(long)
     ]
+
+
+async def test_a_review_is_not_closed_from_a_card_that_was_not_opened(side: RealConsole) -> None:
+    """Nobody is asked what he thinks of a call that he cannot see: the card leads to itself, opened alone."""
+    sizes = (400_000, 400_000, 400_000, 1_100_000)
+    long = [await _asked(side, number, "x" * size) for number, size in enumerate(sizes)]
+    for one in long:
+        await _used(side, one)
+    alice = await side.signed_in("auditor")
+    page = (await alice.open("/console/reviews")).text
+    assert [page.count(f'action="/console/reviews/{one.id}') for one in long] == [1, 1, 0, 0]
+    assert [page.count(f'href="/console/reviews?open={one.id}"') for one in long] == [0, 0, 1, 1]
+    listed = (await alice.open("/api/reviews")).json()
+    assert [(one["opened"], one["may_review"]) for one in listed] == [(at < 2, at < 2) for at in range(4)]
+    path = f"/console/reviews?open={long[3].id}"
+    with _read(side, long) as counts:
+        page = (await alice.open(path)).text
+    assert counts == Counter({"lists": 0, long[3].id: 1})
+    assert [page.count(f'id="of-{one.id}"') for one in long] == [0, 0, 0, 1]
+    about = long[3].subject
+    assert about is not None
+    for words in (about.actions[0].summary, f"{about.agent} for {about.owner}", "Close the review"):
+        assert words in page
+    assert TOO_LONG not in page
+    fields = {"finding": "justified", "note": "short"}
+    refused = await side.post(alice, f"/console/reviews/{long[3].id}?open={long[3].id}", **fields)
+    assert (refused.status_code, refused.text.count("Close the review")) == (409, 1)
+    assert f'id="of-{long[3].id}"' in refused.text
+    fields["note"] = "the graphs say that it was right"
+    assert (
+        await side.post(alice, f"/console/reviews/{long[3].id}?open={long[3].id}", **fields)
+    ).status_code == 303
+    assert (await side.post(alice, f"/console/reviews/{long[2].id}", **fields)).status_code == 303
+    closed = (await alice.open(path)).text
+    assert (closed.count("Close the review"), fields["note"] in closed) == (0, True)
+
+
+async def test_whose_call_it_was_is_said_on_the_card_that_was_opened(side: RealConsole) -> None:
+    """Before, nobody knows whether it was his own agent's; what has no review cannot be opened as one."""
+    approval = await _asked(side, 1, "x" * 1_100_000)
+    await _used(side, approval)
+    about = approval.subject
+    assert about is not None
+    side.doors.people[about.owner] = Approver(about.owner, "approver")
+    owner = await side.signed_in(about.owner)
+    path = f"/console/reviews?open={approval.id}"
+    listed, opened = [(await owner.open(one)).text for one in ("/console/reviews", path)]
+    assert "Close the review" not in listed + opened
+    assert ("your own agent" in listed, "your own agent" in opened) == (False, True)
+    other = await _asked(side, 2)
+    for unknown in (other.id, "apr_x", "%2e%2e"):
+        assert (await owner.open(f"/console/reviews?open={unknown}")).status_code == 404
