@@ -18,7 +18,9 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    found.filters.update(moment=_moment, lasting=_lasting, prose=_prose, coded=_coded, called=_called)
+    found.filters.update(
+        moment=_moment, lasting=_lasting, prose=_prose, coded=_coded, called=_called, amount=_amount
+    )
     return found
 
 
@@ -58,6 +60,11 @@ def _lasting(seconds: float) -> str:
             rest = whole % size // step
             return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
     return f"{whole} s"
+
+
+def _amount(count: int) -> str:
+    """Show a number as people read it, as `3,912,345`."""
+    return f"{count:,}"
 
 
 def _moment(text: str) -> str:

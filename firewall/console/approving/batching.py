@@ -29,6 +29,8 @@ from firewall.core.ports import Clock
 
 PATH = "/console/batch/{id}"
 _TAB = Tab("/console/", "Queue", Access.READER)
+_MOST_SHOWN = 100 * MOST_BYTES
+"""Of a page, for one call: more than a call that is opened here can take, whatever it is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Batches:
             standing=standing_of(self._approvals, approval, who),
             decided_by="",
             production=self._approvals.rules.production,
+            most=_MOST_SHOWN,
         )
 
     async def _answered(self, approval_id: str, fields: Mapping[str, str], who: Approver) -> list[Said]:

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 from firewall.approvals.typed import equals_of, name_of, worst_first
 from firewall.console.approving.card import headline, short, time_left
-from firewall.console.approving.parts import Asker, Course, FormLine, Given, Head, Item, Page, RunLine, Text, Votes
-from firewall.console.marked import Shown, show, spell_out
+from firewall.console.approving.parts import Asker, Course, FormLine, Given, Head, Item, Page, RunLine, Votes
+from firewall.console.approving.texts import texts_shown
+from firewall.console.marked import MOST_BYTES, show, spell_out
 from firewall.console.shape import Standing, rfc3339, status_of
 from firewall.console.words import (
     CONFIDENCE_WORDS,
@@ -48,12 +49,19 @@ _GONE = Subject(ERASED, "", (), ERASED, ERASED, "", "", "", "")
 
 
 def page(
-    approval: Approval, *, now_us: int, standing: Standing, decided_by: str, production: frozenset[str]
+    approval: Approval,
+    *,
+    now_us: int,
+    standing: Standing,
+    decided_by: str,
+    production: frozenset[str],
+    most: int = MOST_BYTES,
 ) -> Page:
-    """Work out the page of one approval."""
+    """Work out the page of one approval; its texts take `most` bytes of it."""
     refusal = standing.refusal
     subject = approval.subject or _GONE
     actions = worst_first(subject.actions)
+    texts, raw, unseen = texts_shown(subject, most)
     return Page(
         id=approval.id,
         digest=approval.digest,
@@ -61,8 +69,9 @@ def page(
         is_production=approval.environment.casefold() in production,
         head=_head(actions, subject),
         effects=tuple((effect, EFFECT_WORDS.get(effect, "")) for effect in approval.effects),
-        texts=_texts(actions, subject),
-        raw=_raw(subject),
+        texts=texts,
+        raw=raw,
+        unseen=unseen,
         items=tuple(_item(view) for view in actions),
         asker=_asker(subject, approval),
         course=_course(approval, now_us, decided_by),
@@ -200,41 +209,6 @@ def _found(first: ActionView | None) -> tuple[tuple[str, str, bool], ...]:
     )
     is_silent = first.reversal == Reversal.LOST and all(label != RESTORE for label, _ in first.found)
     return (*found, (RESTORE, UNKNOWN_POINT, False)) if is_silent else found
-
-
-def _texts(actions: Sequence[ActionView], subject: Subject) -> tuple[Text, ...]:
-    spans: dict[str, list[tuple[int, int, str]]] = {}
-    for view in actions:
-        spans.setdefault(view.text, []).extend(view.evidence)
-    found = [(text, marks) for text, marks in spans.items() if text]
-    if not found and subject.arguments:
-        return (Text("As intercepted", show(subject.arguments, ()), "t0"),)
-    title = _title(actions, subject.tool)
-    return tuple(
-        Text(
-            title if not index else f"And also ({index + 1} of {len(found)})",
-            show(text, marks),
-            f"t{index}",
-        )
-        for index, (text, marks) in enumerate(found)
-    )
-
-
-def _title(actions: Sequence[ActionView], tool: str) -> str:
-    """Say what is done with the text, by what carries it: a request is sent, a command or a program is run."""
-    if tool.startswith(("infra/", "egress/")):
-        return "What will be sent"
-    if any(view.operation.startswith("mcp:") for view in actions):
-        return "What the MCP server will be asked"
-    given = all(view.operation.startswith(("file:", "tool:")) for view in actions if view.text)
-    return "What the tool will be given" if given else "What will run"
-
-
-def _raw(subject: Subject) -> Shown | None:
-    texts = {view.text for view in subject.actions} - {""}
-    if not subject.arguments or not texts or subject.arguments in texts:
-        return None
-    return show(subject.arguments, ())
 
 
 def _item(view: ActionView) -> Item:

@@ -30,6 +30,26 @@ class Text:
     title: str
     shown: Shown
     anchor: str
+    part: int = 0
+    """Its number where the whole is downloaded; 0: the arguments."""
+    bytes: int = 0
+    """Of the whole text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """What a page has no room for, all texts together."""
+
+    bytes: int
+    """Of texts; 0: all is shown."""
+    places: int
+    """With deciding words of which something is not shown."""
+    texts: tuple[tuple[int, int], ...]
+    """Of which nothing is shown: number and bytes."""
+    part: int
+    """The number of the first text that is not shown whole."""
+    others: str
+    """Where the page leads to the next of these; empty: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +184,8 @@ class Page:
     head: Head
     effects: tuple[tuple[str, str], ...]
     texts: tuple[Text, ...]
-    raw: Shown | None
+    raw: Text | None
+    unseen: Unseen
     items: tuple[Item, ...]
     asker: Asker
     course: Course

@@ -16,11 +16,12 @@ from firewall.approvals.glass import Glass
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.approvals.wanted import size_of
-from firewall.console.api.approvals import standing_of
+from firewall.console.api.approvals import id_of, standing_of
 from firewall.console.approving.around import THREADED_CHARS, Around
 from firewall.console.approving.comparing import Compared
 from firewall.console.approving.conversation import ABSENT, Talk
 from firewall.console.approving.page import page
+from firewall.console.approving.texts import whole
 from firewall.console.asking import Asker
 from firewall.console.auth import Access, may_name
 from firewall.console.pages import PASSKEY_SCRIPT, Pages
@@ -80,6 +81,7 @@ class ApprovalPages:
         """Return their routes."""
         return (
             Row("GET", "/approve/{id}", Access.PAGE, self.approval),
+            Row("GET", "/approve/{id}/whole/{part}", Access.PAGE, self.whole),
             Row("GET", "/status/{id}", Access.PAGE, self.status),
         )
 
@@ -89,6 +91,15 @@ class ApprovalPages:
         if asker.who is None or asker.session is None:
             return self._pages.sign_in_form(f"/approve/{approval_id}")
         return await self.show(approval_id, asker.who, asker.session)
+
+    async def whole(self, request: Request, asker: Asker) -> Response:
+        """Return one text of a call as it was intercepted, as a file; the reading is an entry first.
+
+        Raises: ApprovalError `approval_unknown`, `text_unknown` (404); StoreError.
+        """
+        if asker.who is None or asker.session is None:
+            return self._pages.sign_in_form(f"/approve/{request.path_params['id']}")
+        return await whole_text(self._approvals, request, asker.who)
 
     async def status(self, request: Request, asker: Asker) -> Response:
         """Show the requester's own user how an approval stands; nothing is decided there, by nobody.
@@ -229,3 +240,16 @@ class ApprovalPages:
             "edited": approval.subject.edited if approval.subject else "",
             "instead": approval.instead,
         }
+
+
+async def whole_text(approvals: Approvals, request: Request, who: Approver) -> Response:
+    """Return the text of a call that an address names; hidden characters are as they came.
+
+    Raises: ApprovalError `approval_unknown`, `text_unknown` (404); StoreError.
+    """
+    approval, part = await approvals.current(id_of(request)), str(request.path_params["part"])
+    is_number = part.isascii() and part.isdigit() and len(part) < 4
+    text = whole(approval.subject, int(part) if is_number else -1)
+    await approvals.viewed(approval.id, by=who.name, may_decide=approvals.may_decide(approval, who) is None)
+    headers = {"content-disposition": f'attachment; filename="{approval.id}-{int(part)}.txt"'}
+    return Response(text.encode("utf-8", "surrogatepass"), media_type="text/plain; charset=utf-8", headers=headers)

@@ -18,6 +18,8 @@ from tests.support.control_side import (
 )
 
 UNKNOWN = "/approve/apr_" + "z" * 22
+MOST_OF_A_PAGE = 200_000
+"""Bytes of an approval's page, whatever the call is."""
 FACTS = [COMMAND, "/srv/data", "Deletes", "claude-code", "olga", "staging", "destructive"]
 
 
@@ -273,7 +275,7 @@ async def test_hostile_text_is_escaped_and_made_visible_everywhere(side: Side, t
 
 
 async def test_the_deciding_words_come_before_padding(side: Side) -> None:
-    """55: in a megabyte of harmless text the deciding line is shown first, and the whole text still follows."""
+    """55: in a megabyte of harmless text the deciding line comes first, then parts; the whole is a file."""
     padding = "echo preparing the next harmless step\n" * 14_000
     text = f"{padding}rm -rf /srv/data\n{padding}"
     hit = view(text=text, evidence=((len(padding), len(padding) + 16, "removes everything"),))
@@ -282,8 +284,44 @@ async def test_the_deciding_words_come_before_padding(side: Side) -> None:
     first = page.index("<mark")
     assert first < page.index("echo preparing")
     assert first < page.index('name="decision"')
-    assert page.count("echo preparing the next harmless step") == 28_000
     assert "28001 more lines" in page
+    assert len(page.encode()) < MOST_OF_A_PAGE
+    assert page.index("bytes of this call are not on this page") < page.index('value="approve"')
+    assert "are not shown whole" not in page, "its deciding words stand there"
+    file = await (await side.signed_in()).open(f"/approve/{approval.id}/whole/1")
+    assert file.text == text
+
+
+async def test_a_call_of_megabytes_is_a_small_page_and_a_file_that_is_read_by_name(side: Side) -> None:
+    """83: what decides and has no room is said before the button; the file is exact, and its reading an entry."""
+    parts = [f"{at}\u202e\x00<b>\n" * 10_000 for at in range(16)]
+    hits = tuple(view(text=part, evidence=((100, 60_000, "removes"),), operation=part[:9]) for part in parts)
+    asked = replace(wanted(), subject=subject(actions=hits, arguments="{" + "a" * 250_000))
+    approval = await side.approvals.open(asked)
+    alice = await side.signed_in()
+    page = (await alice.open(f"/approve/{approval.id}")).text
+    assert len(page.encode()) < MOST_OF_A_PAGE
+    said = page.index("Deciding words in 16 places are not shown whole")
+    assert said < page.index('value="approve"')
+    assert page.count("Download the whole text") == 18
+    before = side.log.kinds.count("approval.viewed")
+    for part, text in ((0, "{" + "a" * 250_000), *enumerate(sorted(parts), 1)):
+        file = await alice.open(f"/approve/{approval.id}/whole/{part}")
+        assert file.status_code == 200
+        assert file.headers["content-disposition"] == f'attachment; filename="{approval.id}-{part}.txt"'
+        assert file.headers["content-type"] == "text/plain; charset=utf-8"
+        assert file.headers["x-content-type-options"] == "nosniff"
+        assert part != 0 or file.content == text.encode()
+        assert part == 0 or file.content.decode() in parts
+    assert side.log.kinds.count("approval.viewed") == before + 17
+    for name in ("17", "-1", "x", "1e1", "٣", "0000"):
+        gone = await alice.open(f"/approve/{approval.id}/whole/{name}")
+        assert (gone.status_code, "text_unknown" in gone.text) == (404, True)
+    assert side.log.kinds.count("approval.viewed") == before + 17
+    async with side.client() as stranger:
+        form = await stranger.get(f"/approve/{approval.id}/whole/0")
+        assert "Passphrase" in form.text
+        assert "aaaa" not in form.text
 
 
 async def test_no_link_is_shaped_by_the_request(side: Side) -> None:

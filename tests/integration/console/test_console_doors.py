@@ -46,7 +46,7 @@ async def _address(row: Row, whole: Whole) -> str:
         "/console/passkeys": f"pky_{'0' * 22}",
     }
     found = next((one for start, one in known.items() if row.path.startswith(start)), tokens[0])
-    address = row.path.replace("{seq}", "1")
+    address = row.path.replace("{seq}", "1").replace("{part}", "0")
     return re.sub(r"\{\w+\}", found, address)
 
 
