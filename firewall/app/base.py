@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from audit import AuditError
 from audit.seal import parse_kek
 from firewall.app.channels import channels_of
-from firewall.app.clock import SteadyClock
+from firewall.app.clock import SystemClock
 from firewall.app.push import Pushing, pushing_of
 from firewall.app.unplaced import Unplaced
 from firewall.approvals.channels.board import Channels
@@ -39,7 +39,7 @@ class Base:
     settings: Settings
     installation: Installation
     rules: Rules
-    clock: SteadyClock
+    clock: SystemClock
     telemetry: Telemetry
     tokens: Tokens
     people: People
@@ -58,7 +58,7 @@ class Base:
 
 
 def base_of(
-    settings: Settings, installation: Installation, rules: Rules, clock: SteadyClock, *, references: References
+    settings: Settings, installation: Installation, rules: Rules, clock: SystemClock, *, references: References
 ) -> Base:
     """Return the services that every gate and desk shares.
 
@@ -112,7 +112,7 @@ def base_of(
 def _approvals_of(
     settings: Settings,
     installation: Installation,
-    clock: SteadyClock,
+    clock: SystemClock,
     roster: Listed,
     *,
     notifier: Channels,
@@ -132,7 +132,7 @@ def _approvals_of(
 
 
 def glass_of(
-    settings: Settings, installation: Installation, approvals: Approvals, clock: SteadyClock, *, teller: Channels
+    settings: Settings, installation: Installation, approvals: Approvals, clock: SystemClock, *, teller: Channels
 ) -> tuple[Glass, Reviews]:
     """Return who may break the glass, and what becomes of it; without a configuration nobody may."""
     rules = glass_rules(settings)

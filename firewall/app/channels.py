@@ -7,7 +7,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firewall.app.clock import wall_of
 from firewall.app.push import Pushing
 from firewall.approvals.channels.board import Channels, Line, Schedule
 from firewall.approvals.channels.delivery import Delivery
@@ -125,7 +124,7 @@ def _sender(
             from firewall.approvals.channels.webhook import Webhook
 
             secret = read(one.secret) if one.secret else None
-            return Webhook(url=read(one.url), clock=wall_of(clock), secret=secret, poster=Poster())
+            return Webhook(url=read(one.url), clock=clock, secret=secret, poster=Poster())
         case "slack":
             own = sha256(f"{name}\n{one.channel}".encode()).hexdigest()[:12]  # two rows may name one channel
             return slack_of(one, references, settings.data_dir / f"slack-{own}.json")
@@ -197,7 +196,7 @@ def _mail(one: Notify, settings: Settings, references: References, roster: Roste
         server=server,
         sender=one.sender,
         recipients=partial(mailed, one, settings, roster),
-        clock=wall_of(clock),
+        clock=clock,
         members=partial(members_of, settings, roster),
     )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from firewall.app.addresses import places_of
 from firewall.app.application import Application
 from firewall.app.base import Base, base_of, kek_of
-from firewall.app.clock import SteadyClock, SystemClock
+from firewall.app.clock import SystemClock
 from firewall.app.control import console_of, faring_of
 from firewall.app.egress import EgressSide, egress_of
 from firewall.app.gates import (
@@ -74,10 +74,10 @@ async def running(
 
     Raises: ConfigError, StoreError: then nothing was started.
     """
-    wall = clock or SystemClock()
+    clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         rules = open_rules(settings)
-        installation = open_installation(places_of(settings), wall, kek=kek_of(settings))
+        installation = open_installation(places_of(settings), clock, kek=kek_of(settings))
         stack.push_async_callback(installation.close)
         references = references_of(settings)
         found = list(providers) if providers is not None else providers_of(settings, references)
@@ -86,7 +86,7 @@ async def running(
             found = await stack.enter_async_context(scripted_providers())
         upstream = HttpUpstream()
         stack.push_async_callback(upstream.close)
-        base = base_of(settings, installation, rules, SteadyClock(wall), references=references)
+        base = base_of(settings, installation, rules, clock, references=references)
         stack.push_async_callback(base.channels.aclose)
         stack.push_async_callback(base.tokens.uses.keep)
         await watch(base, settings, references, stack)
@@ -100,7 +100,7 @@ async def running(
             stack.push_async_callback(application.egress.upstreams.close)
         loaded: dict[str, Plain] = {"policy": rules.snapshot.digest, "routes": routes().digest, "pid": os.getpid()}
         await installation.writer.submit(Unit(records=(Record(kind="config.loaded", data=loaded),)))
-        await reclaim(installation, settings, wall.now_us(), is_start=True)
+        await reclaim(installation, settings, clock.now_us(), is_start=True)
         await application.forms.lost()
         background = asyncio.create_task(application.background())
         background.add_done_callback(_ended)
