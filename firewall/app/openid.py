@@ -5,7 +5,7 @@ import time
 from firewall.console.proving.oidc_pages import BACK
 from firewall.console.proving.openid import OpenId, Provider
 from firewall.core.errors import ConfigError
-from firewall.core.ports import Clock
+from firewall.core.ports import Timer
 from firewall.core.secret import Secret
 from firewall.references import reader_of
 from firewall.routing.documents import Documents, ground_of
@@ -13,7 +13,7 @@ from firewall.routing.port import Upstream
 from firewall.settings.settings import Settings
 
 
-def openid_of(settings: Settings, clock: Clock, upstream: Upstream) -> OpenId | None:
+def openid_of(settings: Settings, clock: Timer, upstream: Upstream) -> OpenId | None:
     """Return the sign-in at the provider, None where none is configured; it is asked when somebody comes.
 
     Raises: ConfigError for an address or a secret that cannot be used.

@@ -42,7 +42,7 @@ from firewall.console.sessions import Sessions
 from firewall.console.throttle import Refusals, Throttle
 from firewall.core.absence import Absence
 from firewall.core.errors import FirewallError, ProtocolError, StoreError
-from firewall.core.ports import Clock, Sequencer
+from firewall.core.ports import Clock, Sequencer, Timer
 from firewall.tokens.absences import Absences
 
 FLUSH_S = 5.0
@@ -109,7 +109,7 @@ class Console:
         approvals: Approvals,
         authenticator: Authenticator,
         sequencer: Sequencer,
-        clock: Clock,
+        clock: Timer,
         desks: Desks,
         control_listen: str,
         session_secret: bytes | None = None,

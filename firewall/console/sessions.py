@@ -16,7 +16,8 @@ from typing import Literal
 from itsdangerous import BadSignature, URLSafeSerializer
 from starlette.responses import Response
 
-from firewall.core.ports import Clock
+from firewall.core.moments import Moment
+from firewall.core.ports import Timer
 
 LIFE_US = 12 * 3600 * 1_000_000
 """A session ends, whatever happens."""
@@ -31,7 +32,7 @@ Begun = Literal["passphrase", "passkey", "oidc", "link"]
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who signed in; times are unix microseconds."""
+    """Somebody who signed in."""
 
     key: str
     """Hash of the id."""
@@ -39,13 +40,18 @@ class Session:
     """Hash of the second id, which the Strict cookie carries."""
     name: str
     csrf: str
-    signed_in_at: int
-    seen_at: int
+    signed_in: Moment
+    seen: Moment
     begun: Begun = "passphrase"
     passkey: str = ""
     """Id of the passkey that began it."""
     proof_at: int = 0
     """When what began it was made: `Approver.proof_at`."""
+
+    @property
+    def signed_in_at(self) -> int:
+        """Unix microseconds, to compare with what is stored."""
+        return self.signed_in.wall_us
 
     @property
     def stands_since(self) -> int:
@@ -68,7 +74,7 @@ class Cookies:
 class Sessions:
     """All live sessions of this process."""
 
-    def __init__(self, *, clock: Clock, is_https: bool, secret: bytes | None = None) -> None:
+    def __init__(self, *, clock: Timer, is_https: bool, secret: bytes | None = None) -> None:
         """`secret` signs cookies; by default a new one, as sessions do not outlive the process anyway."""
         self._clock = clock
         self._is_https = is_https
@@ -104,14 +110,14 @@ class Sessions:
         self.end(instead_of)
         self._make_room(name)
         shows, changes = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-        now = self._clock.now_us()
+        now = Moment.of(self._clock)
         session = Session(
             key=_hash(shows),
             strict_key=_hash(changes),
             name=name,
             csrf=secrets.token_urlsafe(32),
-            signed_in_at=now,
-            seen_at=now,
+            signed_in=now,
+            seen=now,
             begun=begun,
             passkey=passkey,
             proof_at=proof_at,
@@ -129,18 +135,17 @@ class Sessions:
         session = self._live.get(key) if key else None
         if session is None:
             return None
-        now = self._clock.now_us()
-        if now - session.signed_in_at > LIFE_US or now - session.seen_at > IDLE_US:
+        if self._is_over(session):
             del self._live[session.key]
             return None
-        session = replace(session, seen_at=now)
+        session = replace(session, seen=Moment.of(self._clock))
         self._live[session.key] = session
         return session
 
     def is_live(self, session: Session) -> bool:
         """Tell whether a session still is one; being asked keeps it no longer."""
-        now, found = self._clock.now_us(), self._live.get(session.key)
-        return found is not None and now - found.signed_in_at <= LIFE_US and now - found.seen_at <= IDLE_US
+        found = self._live.get(session.key)
+        return found is not None and not self._is_over(found)
 
     def end(self, cookie: str) -> None:
         """End the session that a cookie names, if any."""
@@ -181,8 +186,11 @@ class Sessions:
             return ""
         return _hash(session_id) if isinstance(session_id, str) else ""
 
+    def _is_over(self, session: Session) -> bool:
+        return session.signed_in.age_us(self._clock) > LIFE_US or session.seen.age_us(self._clock) > IDLE_US
+
     def _make_room(self, name: str) -> None:
-        own = sorted((one for one in self._live.values() if one.name == name), key=lambda one: one.seen_at)
+        own = sorted((one for one in self._live.values() if one.name == name), key=_last_seen)
         for session in own[: max(0, len(own) - MAX_PER_PERSON + 1)]:
             del self._live[session.key]
 
@@ -192,6 +200,10 @@ def with_cookies(response: Response, headers: tuple[str, str]) -> Response:
     for header in headers:
         response.headers.append("set-cookie", header)
     return response
+
+
+def _last_seen(session: Session) -> int:
+    return session.seen.elapsed_us
 
 
 def _hash(session_id: str) -> str:

@@ -3,7 +3,7 @@
 import ipaddress
 
 from firewall.core.bucket import Full, Rate, take
-from firewall.core.ports import Clock, Sequencer
+from firewall.core.ports import Sequencer, Timer
 from firewall.core.work import Plain, Record, Unit
 
 PER_NAME = Rate(limit=6, window_us=60_000_000, burst=5)
@@ -26,9 +26,12 @@ def source_of(host: str) -> str:
 
 
 class Throttle:
-    """Buckets in memory, one for each name and source; a restart forgives, which argon2 makes harmless."""
+    """Buckets in memory, one for each name and source; a restart forgives, which argon2 makes harmless.
 
-    def __init__(self, *, clock: Clock) -> None:
+    They fill by the time that passed: a machine's clock that is set neither forgives nor keeps anybody out.
+    """
+
+    def __init__(self, *, clock: Timer) -> None:
         self._clock = clock
         self._tats: dict[str, int] = {}
 
@@ -37,7 +40,7 @@ class Throttle:
 
         `way`: what is tried; each has buckets of its own, so that junk at one keeps nobody from another.
         """
-        now = self._clock.now_us()
+        now = self._clock.elapsed_us()
         self._forget_empty(now)
         keys = [(f"{way}:{source}", PER_SOURCE)]
         if name:
@@ -64,7 +67,7 @@ class Throttle:
 class Refusals:
     """Counts refused sign-ins and tokens; at most one `approver.refused` entry per source and minute."""
 
-    def __init__(self, *, sequencer: Sequencer, clock: Clock) -> None:
+    def __init__(self, *, sequencer: Sequencer, clock: Timer) -> None:
         self._sequencer = sequencer
         self._clock = clock
         self._counts: dict[tuple[str, str], int] = {}
@@ -86,11 +89,11 @@ class Refusals:
         """
         for key in list(self._counts):
             await self._write_if_due(key)
-        now = self._clock.now_us()
+        now = self._clock.elapsed_us()
         self._written = {key: at for key, at in self._written.items() if now - at < _MINUTE_US}
 
     async def _write_if_due(self, key: tuple[str, str]) -> None:
-        now = self._clock.now_us()
+        now = self._clock.elapsed_us()
         written = self._written.get(key)
         if written is not None and now - written < _MINUTE_US:
             return

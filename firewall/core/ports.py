@@ -17,6 +17,14 @@ class Clock(Protocol):
         ...
 
 
+class Timer(Clock, Protocol):
+    """Time, and how much of it passed."""
+
+    def elapsed_us(self) -> int:
+        """Return microseconds since some instant, by a clock that nobody sets."""
+        ...
+
+
 class Sequencer(Protocol):
     """The sole owner of the log and of every transaction that appends, consumes, reserves or limits."""
 

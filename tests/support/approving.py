@@ -51,16 +51,29 @@ class WallClock:
         """Return unix time in microseconds."""
         return time.time_ns() // 1000
 
+    def elapsed_us(self) -> int:
+        """Return microseconds since some instant, by a clock that nobody sets."""
+        return time.monotonic_ns() // 1000
+
 
 class StillClock:
-    """Time that moves when a test says so."""
+    """Time that moves when a test says so; the clock is right until it is set."""
 
     def __init__(self, now_us: int = START_US) -> None:
         self.now = now_us
+        self._set_us = 0
 
     def now_us(self) -> int:
-        """Return unix time in microseconds."""
+        """Return what the clock says: unix time in microseconds."""
+        return self.now + self._set_us
+
+    def elapsed_us(self) -> int:
+        """Return microseconds since some instant: nobody sets them."""
         return self.now
+
+    def set_by(self, seconds: float) -> None:
+        """Set the clock forward, or back."""
+        self._set_us += int(seconds * 1_000_000)
 
     def forward(self, seconds: float) -> None:
         """Let time pass."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from firewall.codecs.passkeys.ceremony import PasskeyError, Wrong
-from firewall.core.ports import Clock
+from firewall.core.moments import Moment
+from firewall.core.ports import Timer
 
 LIFE_US = 180 * 1_000_000
 MOST = 5_000
@@ -33,13 +34,13 @@ class _Open:
     about: tuple[str, ...]
     owner: tuple[bool, str]
     """Whether somebody is signed in, and the session or source that it is counted for."""
-    until: int
+    issued: Moment
 
 
 class Challenges:
     """All challenges that nobody has answered yet."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Timer) -> None:
         self._clock = clock
         self._open: dict[bytes, _Open] = {}
 
@@ -54,8 +55,7 @@ class Challenges:
         self._make_room(owner)
         text = "\n".join(("stayhand challenge 1", secrets.token_urlsafe(32), purpose.value, *about))
         challenge = hashlib.sha256(text.encode("utf-8")).digest()
-        until = self._clock.now_us() + LIFE_US
-        self._open[challenge] = _Open(bound, purpose, about, owner, until)
+        self._open[challenge] = _Open(bound, purpose, about, owner, Moment.of(self._clock))
         return challenge
 
     def spend(self, challenge: bytes, purpose: Purpose, *, bound: str, about: tuple[str, ...] = ()) -> None:
@@ -64,13 +64,15 @@ class Challenges:
         is_ours = (
             found is not None and bound and (found.bound, found.purpose, found.about) == (bound, purpose, about)
         )
-        if found is None or not is_ours or found.until <= self._clock.now_us():
+        if found is None or not is_ours or self._is_over(found):
             raise PasskeyError(Wrong.CHALLENGE)
 
+    def _is_over(self, one: _Open) -> bool:
+        return one.issued.age_us(self._clock) >= LIFE_US
+
     def _make_room(self, owner: tuple[bool, str]) -> None:
-        now = self._clock.now_us()
         if len(self._open) >= MOST:
-            self._open = {key: one for key, one in self._open.items() if one.until > now}
+            self._open = {key: one for key, one in self._open.items() if not self._is_over(one)}
         own = [key for key, one in self._open.items() if one.owner == owner]
         for key in own[: max(0, len(own) - MOST_OF_ONE + 1)]:
             del self._open[key]

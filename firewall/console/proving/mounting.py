@@ -21,7 +21,7 @@ from firewall.console.proving.passkeys import PATH, PasskeyPages
 from firewall.console.proving.stepping import Stepping, Ways
 from firewall.console.rows import Row
 from firewall.console.sessions import Sessions
-from firewall.core.ports import Clock, Sequencer
+from firewall.core.ports import Sequencer, Timer
 from firewall.tokens.links import Links
 from firewall.tokens.passkeys import Passkeys
 
@@ -30,7 +30,7 @@ from firewall.tokens.passkeys import Passkeys
 class Proving:
     """What the composition root provides for people to prove themselves with."""
 
-    clock: Clock
+    clock: Timer
     links: Links
     passkeys: Passkeys | None
     """None where `public_url` lets no passkey work."""

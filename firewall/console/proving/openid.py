@@ -16,7 +16,8 @@ from firewall.codecs.oauth.keys import signed_by
 from firewall.codecs.oauth.metadata import ServerMetadata
 from firewall.codecs.oauth.places import complaint
 from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError
-from firewall.core.ports import Clock
+from firewall.core.moments import Moment
+from firewall.core.ports import Timer
 from firewall.core.secret import Secret
 from firewall.routing.documents import Documents, Ground
 from firewall.routing.issuing import authentication_for, client_proof, metadata_of, s256
@@ -61,14 +62,14 @@ class _Pending:
     back: str
     nonce: str
     verifier: Secret
-    until: int
+    begun: Moment
 
 
 class OpenId:
     """All sign-ins under way at the provider."""
 
     def __init__(
-        self, provider: Provider, *, redirect: str, documents: Documents, clock: Clock, now: Callable[[], float]
+        self, provider: Provider, *, redirect: str, documents: Documents, clock: Timer, now: Callable[[], float]
     ) -> None:
         """`redirect`: where browsers come back to; `now`: seconds of a clock that only goes forward."""
         self.provider = provider
@@ -77,16 +78,16 @@ class OpenId:
         self._clock = clock
         self._keyring = Keyring(self._keys, now)
         self._pending: dict[str, _Pending] = {}
-        self._metadata: tuple[int, ServerMetadata] | None = None
-        self._failure: tuple[int, OpenIdError] | None = None
+        self._metadata: tuple[Moment, ServerMetadata] | None = None
+        self._failure: tuple[Moment, OpenIdError] | None = None
 
     async def begin(self, browser: str, *, source: str, back: str) -> str:
         """Return where a browser goes to sign in. Raises: OpenIdError when the provider cannot be asked."""
         metadata = await self._described()
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         self._make_room(source)
-        until = self._clock.now_us() + LIFE_US
-        self._pending[state] = _Pending(browser, source, back, nonce, Secret(verifier), until)
+        begun = Moment.of(self._clock)
+        self._pending[state] = _Pending(browser, source, back, nonce, Secret(verifier), begun)
         asked = {
             "response_type": "code",
             "client_id": self.provider.client_id,
@@ -104,7 +105,7 @@ class OpenId:
         """Return who signed in, and the page that was asked for. Raises: OpenIdError."""
         pending = self._pending.pop(state, None)
         is_ours = pending is not None and browser != "" and pending.browser == browser
-        if pending is None or not is_ours or pending.until <= self._clock.now_us():
+        if pending is None or not is_ours or self._is_over(pending):
             raise OpenIdError("this sign-in was begun too long ago, or in another browser", code="oidc_state")
         metadata = await self._described()
         try:
@@ -165,15 +166,15 @@ class OpenId:
 
     async def _described(self) -> ServerMetadata:
         """Return what the provider says about itself. Raises: OpenIdError."""
-        now = self._clock.now_us()
-        if self._metadata is not None and now - self._metadata[0] < KEPT_US:
+        now = Moment.of(self._clock)
+        if self._metadata is not None and self._metadata[0].age_us(self._clock) < KEPT_US:
             return self._metadata[1]
-        if self._failure is not None and now - self._failure[0] < FAILED_US:
+        if self._failure is not None and self._failure[0].age_us(self._clock) < FAILED_US:
             raise _away(self._failure[1].detail)
         try:
             found = await self._asked()
         except OpenIdError as error:
-            self._failure = (self._clock.now_us(), error)
+            self._failure = (Moment.of(self._clock), error)
             raise
         self._metadata = (now, found)
         return found
@@ -196,10 +197,12 @@ class OpenId:
         url = (await self._described()).jwks_uri
         return await self._documents.document(url, self.provider.ground)
 
+    def _is_over(self, one: _Pending) -> bool:
+        return one.begun.age_us(self._clock) >= LIFE_US
+
     def _make_room(self, source: str) -> None:
-        now = self._clock.now_us()
         if len(self._pending) >= MOST:
-            self._pending = {key: one for key, one in self._pending.items() if one.until > now}
+            self._pending = {key: one for key, one in self._pending.items() if not self._is_over(one)}
         own = [key for key, one in self._pending.items() if one.source == source]
         for key in own[: max(0, len(own) - MOST_OF_ONE + 1)]:
             del self._pending[key]

@@ -17,7 +17,7 @@ from firewall.console.pages import PASSKEY_SCRIPT, Pages, own_path
 from firewall.console.proving.browsers import Browsers
 from firewall.console.proving.challenges import Challenges, Purpose
 from firewall.console.sessions import Session, Sessions, with_cookies
-from firewall.core.ports import Clock
+from firewall.core.ports import Timer
 from firewall.core.proofs import Passkey
 from firewall.tokens.passkeys import Passkeys
 
@@ -37,7 +37,7 @@ class PasskeyPages:
         doorman: Doorman,
         sessions: Sessions,
         pages: Pages,
-        clock: Clock,
+        clock: Timer,
     ) -> None:
         self._passkeys = passkeys
         self._challenges = challenges
@@ -135,8 +135,7 @@ class PasskeyPages:
         return asker.who, asker.session, fields
 
     def _is_fresh(self, session: Session) -> bool:
-        age = self._clock.now_us() - session.signed_in_at
-        return session.begun in ("passkey", "link") and age <= FRESH_US
+        return session.begun in ("passkey", "link") and session.signed_in.age_us(self._clock) <= FRESH_US
 
     def _demand_fresh(self, session: Session) -> None:
         if not self._is_fresh(session):

@@ -14,7 +14,7 @@ from firewall.approvals.service import Approvals
 from firewall.codecs.interface import Codec, ModelRequest, Pending, Usage
 from firewall.core.dialect import Dialect
 from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError, UpstreamFault
-from firewall.core.ports import Clock
+from firewall.core.ports import Timer
 from firewall.gates.edge.send import Connection, Headers, send_end, send_head, send_piece, send_whole
 from firewall.gates.models.admit import request_digest
 from firewall.gates.models.clients import KEEPALIVE_S, Client, hold_seconds
@@ -48,7 +48,7 @@ class Means:
     guard: Guard
     approvals: Approvals
     holds: Holds
-    clock: Clock
+    clock: Timer
     hold_s: int
     max_answer_bytes: int
     continues: bool = False

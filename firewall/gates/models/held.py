@@ -18,7 +18,8 @@ from firewall.codecs.interface import Pending, Refused, Released
 from firewall.core.approval import Approval
 from firewall.core.errors import FirewallError
 from firewall.core.grant import Grant
-from firewall.core.ports import Clock
+from firewall.core.moments import Moment
+from firewall.core.ports import Timer
 from firewall.gates.models.continuing import Continuing
 from firewall.gates.models.naming import told
 from firewall.gates.models.origin import Origin
@@ -64,7 +65,7 @@ class Hold:
     ruler: Ruler
     guard: Guard
     approvals: Approvals
-    clock: Clock
+    clock: Timer
     origin: Origin
     """The request that is answered."""
     waiting: list[Waiting] = field(default_factory=list)
@@ -204,9 +205,10 @@ class Hold:
             concluding.cancel()
 
     async def _has_receiver(self, approval: Approval) -> bool:
-        until = approval.use_before or self.clock.now_us() + DELIVERY_US
+        began = Moment.of(self.clock)
+        lasts_us = approval.use_before - began.wall_us if approval.use_before else DELIVERY_US
         while not self._arrived.is_set():
-            left_us = until - self.clock.now_us()
+            left_us = lasts_us - began.age_us(self.clock)
             if left_us <= 0:
                 return False
             await _within(self._arrived, left_us / 1e6)

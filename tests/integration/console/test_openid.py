@@ -221,6 +221,19 @@ async def test_an_answer_counts_once_in_its_browser_and_for_minutes(house: House
     assert "approver.signed_in" in house.side.log.kinds
 
 
+@pytest.mark.parametrize(("set_s", "passed_us"), [(-30 * 24 * 3600, LIFE_US), (30 * 24 * 3600, 0)])
+async def test_no_setting_of_the_clock_keeps_a_sign_in_under_way(
+    house: House, set_s: float, passed_us: int
+) -> None:
+    """82: set back, it ends when its minutes have passed; set forward, at once."""
+    browser = house.browser()
+    query = await house.agree(await house.leave(browser))
+    house.side.clock.set_by(set_s)
+    house.side.clock.now += passed_us
+    late = await house.come_back(browser, query)
+    assert (late.status_code, "begun too long ago" in late.text) == (403, True)
+
+
 async def test_an_agents_token_begins_and_ends_no_sign_in(house: House) -> None:
     """54: a request that carries one gets nothing, at either end."""
     browser = house.browser()

@@ -11,6 +11,8 @@ from tests.support.approving import COMMAND, wanted
 from tests.support.control_side import AGENT_TOKEN, APPROVER_TOKEN, PUBLIC, Browser, Side, control_side
 from tests.support.enrolling import ADMIN, add_passkey, by_code, code_for, enrolled, said, soft_key, tap
 
+MONTH_S = 30 * 24 * 3600
+
 
 @pytest.fixture
 def side() -> Side:
@@ -164,6 +166,42 @@ async def test_a_challenge_is_of_one_browser_once_and_for_minutes(side: Side) ->
     assert good.status_code == 303
     replayed = await mine.client.post("/console/sign-in/passkey", data=stolen, headers=mine.headers)
     assert replayed.status_code == 403
+
+
+async def _late(side: Side, set_s: float, passed_us: int) -> tuple[int, str]:
+    """Sign in with a challenge after the clock was set and time passed; return the answer's status and text."""
+    _, key = await enrolled(side)
+    browser = Browser(side.client(), side.public)
+    options = (await browser.client.post("/api/session/passkey", headers=browser.headers)).json()
+    side.clock.set_by(set_s)
+    side.clock.now += passed_us
+    data = {"credential": key.get(options)}
+    answer = await browser.client.post("/console/sign-in/passkey", data=data, headers=browser.headers)
+    return answer.status_code, answer.text
+
+
+@pytest.mark.parametrize(("set_s", "passed_us"), [(-MONTH_S, LIFE_US), (MONTH_S, 0)])
+async def test_no_setting_of_the_clock_keeps_a_challenge(side: Side, set_s: float, passed_us: int) -> None:
+    """82: set back, it ends when its minutes have passed; set forward, at once."""
+    status, text = await _late(side, set_s, passed_us)
+    assert (status, "asked too long ago" in text) == (403, True)
+
+
+async def test_a_challenge_outlives_a_clock_that_is_set_back(side: Side) -> None:
+    """82: it does not end before its minutes have passed."""
+    status, _ = await _late(side, -MONTH_S, LIFE_US - 1)
+    assert status == 303
+
+
+@pytest.mark.parametrize(("set_s", "passed_us"), [(-MONTH_S, FRESH_US + 1), (FRESH_US / 1e6 + 1, 0)])
+async def test_no_setting_of_the_clock_keeps_a_sign_in_fresh(side: Side, set_s: float, passed_us: int) -> None:
+    """82: a session that a passkey began longer ago adds none, whatever the clock says."""
+    browser, _ = await enrolled(side)
+    side.clock.set_by(set_s)
+    side.clock.now += passed_us
+    assert "Add a passkey" not in (await browser.open("/console/passkeys")).text
+    refused = await add_passkey(browser, soft_key(side))
+    assert (refused.status_code, said(refused)) == (403, "passkey_session_refused")
 
 
 WRONG = [

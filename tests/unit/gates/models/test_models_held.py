@@ -1,12 +1,16 @@
 """Holds of a token that is revoked, and holds of a server that stops."""
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from firewall.gates.models.held import Hold, Holds
+from firewall.gates.models import held
+from firewall.gates.models.held import DELIVERY_US, Hold, Holds
+from tests.support.approving import START_US, StillClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +71,22 @@ async def test_a_hold_that_begins_while_the_server_stops_waits_for_nobody() -> N
     holds.start(cast("Hold", after), None, ())
     assert (before.is_concluded, after.is_concluded) == (True, True)
     await holds.stop()
+
+
+@pytest.mark.parametrize("use_before", [0, START_US + DELIVERY_US])
+async def test_a_clock_that_is_set_back_keeps_no_hold(monkeypatch: pytest.MonkeyPatch, use_before: int) -> None:
+    """82: It waits for a connection as long as it said, and no month longer."""
+    clock, waited = StillClock(), []
+
+    async def passed(_event: asyncio.Event, seconds: float) -> None:
+        waited.append(seconds)
+        clock.set_by(-30 * 24 * 3600)
+        clock.forward(seconds)
+        assert len(waited) == 1
+
+    monkeypatch.setattr(held, "_within", passed)
+    absent = cast("Any", None)
+    hold = Hold(("p", "1"), absent, absent, absent, absent, clock, absent)
+    approval = cast("Any", SimpleNamespace(use_before=use_before))
+    assert await hold._has_receiver(approval) is False
+    assert waited == [DELIVERY_US / 1e6]
