@@ -1,6 +1,7 @@
 """One request, read once: body, form, cookie, credential; and the checks that each route's row demands.
 
 INVARIANT: `Doorman.admit` runs before every handler and is the only place where a request becomes somebody.
+INVARIANT: a session ends with the account and the passphrase of when it began, also where it begins as these end.
 INVARIANT: a body that came slowly is nobody's whose session or token has ended by its last byte.
 """
 
@@ -105,9 +106,8 @@ class Doorman:
         session = self._sessions.find(cookie_of(request, self._sessions.cookie_name))
         if session is None:
             return None
-        person = self._authenticator.person(session.name)
+        person = self._person_of(session)
         if person is None:
-            self._sessions.end_of(session.name)
             return None
         # What began a session proves no decision of its own: only a tap or a link for that very decision does.
         auth: Auth = session.begun if session.begun in ("passphrase", "oidc") else "session"
@@ -115,7 +115,7 @@ class Doorman:
 
     def still(self, session: Session, needs: Access) -> bool:
         """Tell whether a session has not ended and its person's role is still enough; asking keeps neither."""
-        person = self._authenticator.person(session.name) if self._sessions.is_live(session) else None
+        person = self._person_of(session) if self._sessions.is_live(session) else None
         return person is not None and person.role in ROLES[needs]
 
     def lasts(self, request: Request, asker: Asker, needs: Access) -> bool:
@@ -140,6 +140,10 @@ class Doorman:
         """Return somebody who may sign in."""
         return self._authenticator.person(name)
 
+    def mark(self, name: str) -> str:
+        """Return what a session of somebody who begins to show who he is will be held to: `Session.account`."""
+        return self._authenticator.mark(name)
+
     def sign_out(self, name: str) -> None:
         """End somebody's sessions: whoever comes under the same name is another."""
         self._sessions.end_of(name)
@@ -162,12 +166,15 @@ class Doorman:
         name = name.strip()[:MAX_NAME_CHARS]
         await self.admit_try(name, source)
         async with self._checking:
+            account = self.mark(name)
             person = await asyncio.to_thread(self._authenticator.passphrase, name, passphrase)
-        if person is None:
+        if person is None or account != self.mark(name):  # what was checked may be the passphrase of before
             await self._refusals.note(source, "passphrase")
             raise WrongPassphraseError
         self._throttle.succeeded(name, source)
-        return await self.begin(person.name, "passphrase", request=request, proof_at=person.proof_at)
+        return await self.begin(
+            person.name, "passphrase", request=request, proof_at=person.proof_at, account=account
+        )
 
     async def admit_try(self, name: str, source: str, way: str = "source") -> None:
         """Take one try at a secret from the buckets of a name (none: empty) and a source at one way to sign in.
@@ -190,15 +197,18 @@ class Doorman:
         await self._refusals.note(source, what)
 
     async def begin(
-        self, name: str, begun: Begun, *, request: Request, proof_at: int, passkey: str = ""
+        self, name: str, begun: Begun, *, request: Request, proof_at: int, account: str, passkey: str = ""
     ) -> tuple[Session, Cookies]:
-        """Begin a session for somebody who just proved who he is, and record it; `proof_at`: `Approver.proof_at`.
+        """Begin a session for somebody who just proved who he is, and record it.
 
-        Raises: StoreError; then there is no session.
+        `proof_at`: `Approver.proof_at`; `account`: `mark` of him from before his proof was waited for.
+        Raises: SignedOutError: his account or his passphrase is another by now; StoreError. Then there is none.
         """
+        if not account or account != self.mark(name):
+            raise SignedOutError("your account was changed meanwhile: sign in again")
         old = cookie_of(request, self._sessions.cookie_name)
         session, cookies = self._sessions.start(
-            name, begun=begun, passkey=passkey, proof_at=proof_at, instead_of=old
+            name, begun=begun, passkey=passkey, proof_at=proof_at, account=account, instead_of=old
         )
         data: dict[str, Plain] = {"via": begun, **({"passkey": passkey} if passkey else {})}
         record = Record(kind="approver.signed_in", data=data, person=name, principal=name)
@@ -208,6 +218,14 @@ class Doorman:
             self._sessions.end(cookies.shows)
             raise
         return session, cookies
+
+    def _person_of(self, session: Session) -> Approver | None:
+        """Return whose session it still is; None, and it ends: he was removed, or has another passphrase."""
+        person = self._authenticator.person(session.name)
+        if person is None or self.mark(session.name) != session.account:
+            self._sessions.drop(session)
+            return None
+        return person
 
     def _browser(self, request: Request, access: Access, source: str, needs: Access | None) -> Asker:
         if access is Access.FORM:

@@ -31,6 +31,13 @@ class Authenticator(Protocol):
         """Return somebody who may still sign in: asked at every request, so that removal ends a session."""
         ...
 
+    def mark(self, name: str) -> str:
+        """Return what tells somebody's account and passphrase from those before and after; empty: nobody's.
+
+        Asked at every request: a session is one of the account and the passphrase that were there when it began.
+        """
+        ...
+
 
 class Access(StrEnum):
     """Who may use a route; every route has exactly one row of this."""

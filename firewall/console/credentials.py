@@ -57,6 +57,11 @@ class Credentials:
             return None
         return Approver(person.name, person.role, self._all_groups(name), aliases=self._aliases(name))
 
+    def mark(self, name: str) -> str:
+        """As the port says."""
+        person = self._people.get(name)
+        return "" if person is None else person.mark
+
     def _all_groups(self, name: str) -> tuple[str, ...]:
         person = self._people.get(name)
         return tuple({*(person.groups if person else ()), *self._groups.get(name, ())})

@@ -47,6 +47,8 @@ class Session:
     """Id of the passkey that began it."""
     proof_at: int = 0
     """When what began it was made: `Approver.proof_at`."""
+    account: str = ""
+    """`Authenticator.mark` of its person when he began to show what began it."""
 
     @property
     def signed_in_at(self) -> int:
@@ -100,12 +102,13 @@ class Sessions:
         begun: Begun = "passphrase",
         passkey: str = "",
         proof_at: int = 0,
+        account: str = "",
         instead_of: str = "",
     ) -> tuple[Session, Cookies]:
         """Begin a session for somebody who just proved who he is; return it and its cookies.
 
-        `proof_at`: when what he showed was made; `instead_of`: the cookie value that the request came with; its
-        session ends.
+        `proof_at`: when what he showed was made; `account`: `Session.account`; `instead_of`: the cookie value that
+        the request came with; its session ends.
         """
         self.end(instead_of)
         self._make_room(name)
@@ -121,6 +124,7 @@ class Sessions:
             begun=begun,
             passkey=passkey,
             proof_at=proof_at,
+            account=account,
         )
         self._live[session.key] = session
         return session, Cookies(self._signer.dumps(shows), self._signer.dumps(changes))
@@ -152,6 +156,10 @@ class Sessions:
         key = self._key(cookie)
         if key:
             self._live.pop(key, None)
+
+    def drop(self, session: Session) -> None:
+        """End this one."""
+        self._live.pop(session.key, None)
 
     def end_of(self, name: str) -> None:
         """End every session of a person."""

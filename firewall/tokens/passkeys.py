@@ -126,6 +126,9 @@ class Passkeys:
         proof = () if record is None else (replace(record, data={**record.data, "passkey": stored.id}),)
         if isinstance(await self._sequencer.submit(Unit(records=proof, steps=(step,))), Unmet):
             raise PasskeyError(Wrong.COUNTER, detail="used or revoked meanwhile")
+        now = self._rows.passkey(stored.credential)
+        if now is None or now.id != stored.id:
+            raise PasskeyError(Wrong.UNKNOWN, detail="revoked right after it was used")
         return stored
 
     async def revoke(self, passkey_id: str, *, by: str, own: str = "") -> Passkey:

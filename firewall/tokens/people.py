@@ -1,5 +1,6 @@
 """People who may sign in on the control side: a passphrase, kept only as an argon2id hash (RFC 9106)."""
 
+import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ class Person:
     nothing of it."""
     passphrase_at: int = 0
     """When his passphrase was set, Unix microseconds."""
+    mark: str = ""
+    """Another one as soon as he has a new passphrase, or was removed and added again, whatever a clock says."""
 
 
 @cache
@@ -112,7 +115,9 @@ class People:
     def _person(self, row: PersonRow) -> Person:
         role = self._roles.get(row.name) or row.role
         since = max(row.created_at, row.changed_at)
-        return Person(row.name, role, row.groups, since, max(row.created_at, row.passphrase_at))
+        # Its salt makes each hash another one.
+        mark = hashlib.sha256(b"stayhand account 1\n" + row.passphrase_hash.encode()).hexdigest()
+        return Person(row.name, role, row.groups, since, max(row.created_at, row.passphrase_at), mark)
 
     def check(self, name: str, passphrase: str) -> Person | None:
         """Verify a passphrase; slow on purpose (call it in a thread), and as slow for names that do not exist."""

@@ -97,6 +97,8 @@ class Doors:
     def __init__(self) -> None:
         self.people = {one.name: one for one in (ALICE, BOB, ROOT, Approver("olga", "approver"))}
         self.tried: list[str] = []
+        self.marks: dict[str, str] = {}
+        """Of those who have a passphrase that is not their first."""
         self.revoked: set[str] = set()
         """Tokens that ended."""
 
@@ -117,6 +119,10 @@ class Doors:
     def person(self, name: str) -> Approver | None:
         """As the port says."""
         return self.people.get(name)
+
+    def mark(self, name: str) -> str:
+        """As the port says."""
+        return self.marks.get(name, f"the first of {name}") if name in self.people else ""
 
     def get(self, name: str) -> Approver | None:
         """As people are looked up."""

@@ -11,7 +11,7 @@ from firewall.approvals.service import Approvals
 from firewall.codecs.passkeys.ceremony import PasskeyError
 from firewall.console.api.approvals import Runner
 from firewall.console.approving.showing import ApprovalPages
-from firewall.console.asking import Asker, Doorman, SignedOutError, read_form
+from firewall.console.asking import Asker, Doorman, SignedOutError, demand_still, read_form
 from firewall.console.auth import Access
 from firewall.console.proving.stepping import FIELD, GLASS, Stepping, answer_in, said_in
 from firewall.console.rows import Row
@@ -58,6 +58,7 @@ class Decisions:
         self._doorman.demand_csrf(asker.session, fields.get("csrf", ""))
         try:
             who = await self._proven(approval_id, fields, asker.who, asker.session)
+            demand_still(request)  # a session that ended while its tap was committed answers nothing
         except PasskeyError as error:
             await self._doorman.refuse(asker.source, error.code)
             return await self._shown.show(approval_id, asker.who, asker.session, said=error)

@@ -38,7 +38,7 @@ class SignInLinks:
         fields = await read_form(request)
         try:
             await self._doorman.admit_try("", asker.source, "link")
-            link = await self._spent(fields.get("code", "").strip())
+            link, account = await self._spent(fields.get("code", "").strip())
         except LimitError as error:
             headers = {"retry-after": str(error.retry_after_s)}
             return self._pages.html(
@@ -49,12 +49,18 @@ class SignInLinks:
             return self._pages.html(
                 "link.html", None, script=PASSKEY_SCRIPT, status=error.status, error=error.public
             )
-        _, cookies = await self._doorman.begin(link.person, "link", request=request, proof_at=link.created_at)
+        _, cookies = await self._doorman.begin(
+            link.person, "link", request=request, proof_at=link.created_at, account=account
+        )
         return with_cookies(RedirectResponse(self._after, 303), self._sessions.headers(cookies))
 
-    async def _spent(self, code: str) -> Link:
+    async def _spent(self, code: str) -> tuple[Link, str]:
+        """Use up what a code is for; return it, and the mark of its person from before. Raises: LinkError."""
         link = self._links.look(code, LinkUse.SIGN_IN)
+        account = self._doorman.mark(link.person)
         if self._doorman.person(link.person) is None:
             raise LinkError
         await self._links.spend(link)
-        return link
+        if account != self._doorman.mark(link.person):
+            raise LinkError  # it was made out to an account, or beside a passphrase, of before
+        return link, account

@@ -84,7 +84,8 @@ class OpenIdPages:
             if error.code != UNKNOWN:  # that has an entry of its own
                 await self._doorman.refuse(asker.source, error.code)
             return self._pages.sign_in_form("/console/", error)
-        _, cookies = await self._doorman.begin(name, "oidc", request=request, proof_at=0)
+        account = self._doorman.mark(name)
+        _, cookies = await self._doorman.begin(name, "oidc", request=request, proof_at=0, account=account)
         answer = with_cookies(RedirectResponse(back, 303), self._sessions.headers(cookies))
         answer.headers.append("set-cookie", self._browsers.forget())
         return answer

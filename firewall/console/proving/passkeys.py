@@ -67,7 +67,12 @@ class PasskeyPages:
             await self._doorman.refuse(asker.source, error.code)
             return self._pages.sign_in_form(back, error)
         _, cookies = await self._doorman.begin(
-            used.person, "passkey", request=request, proof_at=used.created_at, passkey=used.id
+            used.person,
+            "passkey",
+            request=request,
+            proof_at=used.created_at,
+            account=self._doorman.mark(used.person),  # `use` has just seen that the passkey is one of this account
+            passkey=used.id,
         )
         answered = with_cookies(RedirectResponse(back, 303), self._sessions.headers(cookies))
         answered.headers.append("set-cookie", self._browsers.forget())
