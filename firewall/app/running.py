@@ -92,6 +92,7 @@ async def running(
         await watch(base, settings, references, stack)
         routes = await asyncio.to_thread(routes_of, settings, Providers(found))
         application = _wire(base, routes, upstream, is_demo=is_demo, stack=stack)
+        stack.callback(application.guard.leading.close)
         stack.push_async_callback(application.drills.close)
         stack.push_async_callback(application.holds.stop)
         if application.mcp is not None:

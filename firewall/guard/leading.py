@@ -11,13 +11,16 @@ import contextlib
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from weakref import WeakKeyDictionary
 
 import orjson
 
+from firewall.classify.credentials.armour import SIGNS, in_parts
 from firewall.classify.credentials.detector import Detector
-from firewall.classify.credentials.positions import ARMOUR_MOST, half_armoured
+from firewall.classify.credentials.positions import ARMOUR_MOST
 from firewall.codecs.spoken import spoken
 from firewall.core.call import ToolCall
 from firewall.core.conversation import (
@@ -51,13 +54,14 @@ _AROUND = ARMOUR_MOST + 128
 """Bytes beside what is kept in which a credential that is cut may begin or end."""
 MOST_SEARCHED = 256 << 10
 """Bytes of one conversation in which credentials are looked for; no part is begun behind them."""
+MOST_KEYED = 512 << 10
+"""Bytes of one conversation in which private keys are looked for; nothing is kept of what lies behind them."""
 MOST_PARTS_OF_ALL = 64
 """Parts of all messages that are kept; the newest."""
 _LEAST_LEFT = 256
 _LEAST_SECRET = 8
 _OURS = re.compile(rb"sh[dl]_[0-9A-Za-z_.-]{16,128}")
 """Tokens and codes of ours: no business of whoever reads a conversation."""
-_ARMOUR = b"PRIVATE KEY"
 _Span = tuple[int, int, str]
 
 
@@ -82,6 +86,18 @@ class _Done:
     messages: tuple[Message, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """Private keys in one part."""
+
+    spans: Sequence[_Span] = ()
+    looked: int = -1
+    """Bytes of the part in which they were looked for; -1: there is nothing to look for."""
+
+
+_NO_KEYS = _Keys()
+
+
 class Leading:
     """Finds and shortens what led to calls."""
 
@@ -94,6 +110,12 @@ class Leading:
         self._held = 0
         self._done: WeakKeyDictionary[Led | Heard, _Done] = WeakKeyDictionary()
         """What was kept of a conversation last, as long as calls come of it."""
+        self._reader = ThreadPoolExecutor(1, "leading")
+        """One thread of its own: conversations that take long keep nobody else from a thread."""
+
+    def close(self) -> None:
+        """End the thread behind what it reads just now; nothing can be asked after."""
+        self._reader.shutdown(wait=False, cancel_futures=True)
 
     def heard(self, requester: Requester, dialect: Dialect, body: bytes) -> None:
         """Remember a request to a model until the run's next one."""
@@ -130,7 +152,8 @@ class Leading:
         detector, secrets = self._detector(), _spellings(self._known)
         done = self._done.get(led)
         if done is None or done.detector is not detector or done.secrets != secrets:
-            messages = await asyncio.to_thread(_kept, led, lambda data: _spans(data, detector, secrets))
+            work = partial(_kept, led, lambda data: _spans(data, detector, secrets))
+            messages = await asyncio.get_running_loop().run_in_executor(self._reader, work)
             done = self._done[led] = _Done(detector, secrets, messages)
         return Conversation(source, done.messages) if done.messages else None
 
@@ -149,7 +172,7 @@ class Leading:
 def _kept(led: Led | Heard, find: Callable[[bytes], Sequence[_Span]]) -> tuple[Message, ...]:
     """Return the last messages within all bounds; what `find` finds is hidden."""
     said = _read(led) if isinstance(led, Heard) else led()
-    left, searched, count = MOST_BYTES, 0, 0
+    left, searched, count, keyed = MOST_BYTES, 0, 0, MOST_KEYED
 
     def counted(data: bytes) -> Sequence[_Span]:
         nonlocal searched
@@ -159,10 +182,13 @@ def _kept(led: Led | Heard, find: Callable[[bytes], Sequence[_Span]]) -> tuple[M
     messages: list[Message] = []
     for one in reversed(said[-MOST_MESSAGES:]):
         parts: list[Part] = []
-        for part in reversed(one.parts):
+        is_full = left < _LEAST_LEFT or searched >= MOST_SEARCHED or count >= MOST_PARTS_OF_ALL
+        keys = _keys(() if is_full else one.parts, keyed)
+        keyed -= sum(here.looked for here in keys.values())
+        for index in reversed(range(len(one.parts))):
             if left < _LEAST_LEFT or searched >= MOST_SEARCHED or count >= MOST_PARTS_OF_ALL:
                 break
-            kept = shortened(part, min(left, PART_BYTES), counted)
+            kept = shortened(one.parts[index], min(left, PART_BYTES), counted, keys.get(index, _NO_KEYS))
             left -= len(kept.head.encode()) + len(kept.tail.encode()) + len(kept.name.encode())
             count += 1
             parts.append(kept)
@@ -173,24 +199,28 @@ def _kept(led: Led | Heard, find: Callable[[bytes], Sequence[_Span]]) -> tuple[M
     return tuple(reversed(messages))
 
 
-def shortened(part: SpokenPart, most: int, find: Callable[[bytes], Sequence[_Span]]) -> Part:
+def shortened(
+    part: SpokenPart, most: int, find: Callable[[bytes], Sequence[_Span]], keys: _Keys = _NO_KEYS
+) -> Part:
     """Return a part with `most` bytes of its text at most, its beginning and its end; what `find` finds is hidden.
 
-    Credentials are looked for in what was written, before anything is cut, so that none is cut in two and missed;
-    private keys, which have no longest, in all of it.
+    Credentials are looked for in what was written, before anything is cut, so that none is cut in two and missed.
+    `keys`: private keys, which have no longest; behind what was looked at for them nothing is kept.
     """
     data = part.text.encode("utf-8", "replace")
-    keys = _keys(data)
+    looked = len(data) if keys.looked < 0 else keys.looked
     name = _hidden(part.name.encode("utf-8", "replace"), find(part.name.encode("utf-8", "replace")), 0, None)
-    if len(data) <= most:
-        return Part(part.kind, name, _hidden(data, [*find(data), *keys], 0, None))
+    if len(data) <= min(most, looked):
+        return Part(part.kind, name, _hidden(data, [*find(data), *keys.spans], 0, None))
     tail = min(_TAIL, most // 3)
-    head = most - tail
+    head = min(most - tail, looked)
     first = data[: head + _AROUND]
+    kept_head = _hidden(first, [*find(first), *keys.spans], 0, head)
+    if looked < len(data):
+        return Part(part.kind, name, kept_head, len(data) - head)
     begin = max(0, len(data) - tail - _AROUND)
     last = data[begin:]
-    kept_head = _hidden(first, [*find(first), *keys], 0, head)
-    behind = [(start - begin, end - begin, rule) for start, end, rule in keys]
+    behind = [(start - begin, end - begin, rule) for start, end, rule in keys.spans]
     kept_tail = _hidden(last, [*find(last), *behind], len(data) - tail - begin, None)
     return Part(part.kind, name, kept_head, len(data) - most, kept_tail)
 
@@ -220,11 +250,23 @@ def _spans(data: bytes, detector: Detector, secrets: Sequence[bytes]) -> list[_S
     return spans
 
 
-def _keys(data: bytes) -> list[_Span]:
-    """Return private keys in armour, of any length and also those that were cut; all of a part is looked at."""
-    if data.find(_ARMOUR) < 0:
-        return []
-    return [(one.start, one.end, one.rule) for one in half_armoured(data)]
+def _keys(parts: Sequence[SpokenPart], most: int) -> Mapping[int, _Keys]:
+    """Return private keys in armour, of any length and also those that were cut, by parts of one message.
+
+    A key that one part begins may go on in the next. `most`: bytes that are looked at, from the first part on.
+    """
+    if not any(sign in part.text for part in parts for sign in SIGNS):
+        return {}
+    texts: list[bytes] = []
+    left, is_cut = most, False
+    for part in parts:
+        data = part.text.encode("utf-8", "replace")
+        texts.append(data[:left])
+        is_cut = is_cut or len(data) > left
+        left -= len(texts[-1])
+    found = in_parts(texts, is_cut=is_cut)
+    spans = [[(one.start, one.end, one.rule) for one in here] for here in found]
+    return {index: _Keys(here, len(texts[index])) for index, here in enumerate(spans)}
 
 
 def _spellings(known: Known) -> list[bytes]:

@@ -32,7 +32,6 @@ _LOOPBACK = re.compile(
     rb"127\.[0-9.]+|\[::1\]|0\.0\.0\.0|[A-Za-z0-9_-]+|(?:.+\.)?(?:localhost|host\.docker\.internal)"
 )
 _ARMOUR = re.compile(rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-_ARMOUR_EDGE = re.compile(rb"-----(BEGIN|END) (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _ARMOUR_BODY = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=:,.()@<> \t\r\n\\-"
 _ARMOUR_LEAST = 64
 ARMOUR_MOST = 16_384
@@ -175,29 +174,6 @@ def armoured(data: bytes) -> Iterator[Finding]:
         if len(body) >= _ARMOUR_LEAST and not body.translate(None, _ARMOUR_BODY):
             close = data.find(b"-----", end + 8, end + 80)
             yield Finding("private-key", at, close + 5 if close >= 0 else end)
-
-
-def half_armoured(data: bytes) -> Iterator[Finding]:
-    """Yield private keys in armour of any length, also those of which `data` holds one end alone.
-
-    For texts that were cut: what stands beside a line that begins or ends a key is taken for the key as far as it
-    has the signs of one. Of a whole key this yields what `armoured` yields.
-    """
-    edges = list(_ARMOUR_EDGE.finditer(data))
-    stands = [0, *(one.end() for one in edges)], [*(one.start() for one in edges), len(data)]
-    signs = [data[begin:end] for begin, end in zip(*stands, strict=True)]
-    for index, edge in enumerate(edges):
-        if edge[1] == b"BEGIN":
-            body = len(signs[index + 1]) - len(signs[index + 1].lstrip(_ARMOUR_BODY))
-            is_whole = body == len(signs[index + 1]) and edges[index + 1 :] and edges[index + 1][1] == b"END"
-            if body >= _ARMOUR_LEAST:
-                end = edges[index + 1].end() if is_whole else edge.end() + body
-                yield Finding("private-key", edge.start(), end)
-        else:
-            body = len(signs[index]) - len(signs[index].rstrip(_ARMOUR_BODY))
-            is_whole = body == len(signs[index]) and index > 0 and edges[index - 1][1] == b"BEGIN"
-            if body >= _ARMOUR_LEAST and not is_whole:
-                yield Finding("private-key", edge.start() - body, edge.end())
 
 
 def assigned(data: bytes, lower: bytes, word: bytes) -> Iterator[Assigned]:

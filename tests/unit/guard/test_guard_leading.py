@@ -1,5 +1,6 @@
 """What led to a call: bounded, credentials out of it, and joined to nothing that was another run's."""
 
+import asyncio
 import base64
 import json
 import threading
@@ -297,3 +298,64 @@ async def test_not_one_line_of_a_long_key_is_kept(name: str, lines: int, before:
         assert BODY_LINE not in found
         assert BODY_LINE[:24] not in found
         assert ("words" in found) == bool(before or after)
+
+
+def said(*parts: str) -> ToolCall:
+    """Return a call that came of one message with these parts."""
+    one = Spoken(1, "user", tuple(SpokenPart(PartKind.RESULT, part) for part in parts))
+    return replace(call(DESTROY), led=lambda: [one])
+
+
+async def test_a_key_that_goes_on_in_the_next_part_is_hidden() -> None:
+    """Parts of one message that hold the beginning, the middle and the end of a key keep no line of it."""
+    lines = f"{BODY_LINE}\n" * 30
+    parts = (
+        "first 'words' -----BEGIN RSA PRIVATE KEY-----\n" + lines,
+        lines,
+        lines + "-----END RSA PRIVATE KEY----- 'more'",
+    )
+    for some in (parts, parts[:2], parts[1:]):
+        found = text_of(await finder().of(said(*some, "last 'words'"), agent()))
+        assert BODY_LINE[:24] not in found
+        assert "last 'words'" in found
+        assert ("more" in found) == (some[-1] is parts[-1])
+
+
+async def test_nothing_is_kept_of_what_was_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the bound of what is looked at for keys all counts as hidden, and the page says how much it is."""
+    monkeypatch.setattr(leading, "MOST_KEYED", 10_000)
+    words = "some 'words' " * 1_000
+    begin = "-----BEGIN RSA PRIVATE KEY-----"
+    texts = (words, f"{BODY_LINE}\n" * 300 + "-----END RSA PRIVATE KEY-----", begin + words)
+    for text in texts:
+        kept = await finder().of(said(text, begin, "behind"), agent())
+        assert kept is not None
+        first, *others = kept.messages[0].parts
+        assert BODY_LINE[:24] not in first.head
+        assert (first.tail, first.left_out >= len(text) - leading.PART_BYTES) == ("", True)
+        assert [(one.head, one.tail, one.left_out) for one in others] == [("", "", len(begin)), ("", "", 6)]
+        assert ("some 'words'" in first.head) == (text is words)
+    kept = await finder().of(led_by("first " + begin, words, words + begin), agent())
+    assert kept is not None
+    assert [bool(one.parts[0].head) for one in kept.messages] == [False, True, True]
+
+
+async def test_conversations_that_are_slow_keep_nobody_from_a_thread() -> None:
+    """However many are read, all other work in threads goes on; nothing is read any more after the end."""
+    found, goes = finder(), threading.Event()
+
+    def slow() -> Sequence[Spoken]:
+        assert goes.wait(60)
+        return ()
+
+    waiting = [asyncio.create_task(found.of(replace(call(DESTROY), led=slow), agent())) for _ in range(40)]
+    await asyncio.sleep(0)
+    try:
+        assert await asyncio.to_thread(lambda: "served") == "served"
+        assert not any(one.done() for one in waiting)
+    finally:
+        goes.set()
+    assert await asyncio.gather(*waiting) == [None] * 40
+    found.close()
+    with pytest.raises(RuntimeError):
+        await found.of(led_by("words"), agent())
