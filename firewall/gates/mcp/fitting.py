@@ -1,7 +1,8 @@
 """Arguments held against what a tool declares: its `inputSchema`, as JSON Schema of whichever draft it names.
 
-FAIL-CLOSED: a schema that is none, refers elsewhere or is too large fits nothing. The patterns of a schema are a
-server's, and are matched in linear time, or with a bound on going back; nothing is ever fetched.
+FAIL-CLOSED: a schema that is none, refers elsewhere or is too large fits nothing: too large is also one that is
+short and unfolds without end (`unfolding.py`), or whose patterns do. The patterns of a schema are a server's, and
+are matched in linear time, or with a bound on going back; nothing is ever fetched.
 """
 
 from collections import OrderedDict
@@ -13,6 +14,7 @@ import orjson
 
 from firewall.core.ids import sha256_hex
 from firewall.gates.mcp.port import Server
+from firewall.gates.mcp.unfolding import Unfolding
 
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
@@ -21,7 +23,10 @@ MAX_SCHEMA_BYTES = 256 * 1024
 MAX_KEPT = 1024
 _MAX_SAID = 200
 _BACKTRACK = 10_000
+_PATTERN_BYTES, _FORMS_PATTERN_BYTES = 256 << 10, 64 << 10
+"""Of one pattern, compiled: of a tool's schema, and of a form's, which nobody approved."""
 _UNREADABLE = "the tool's schema cannot be read"
+_UNHELD = "they cannot be held against the tool's schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +44,21 @@ class Declared:
     """The server's annotations that say yes or no."""
     names: frozenset[str] | None
     """The properties that the schema names itself; None: it names none."""
+    recursion: Unfolding | None = None
+    """Of a schema that refers to something above itself: counts what holding arguments against it takes."""
 
     def misfit(self, arguments: Mapping[str, object]) -> str:
         """Say how arguments do not fit; empty: they do."""
         if self.validator is None:
             return _UNREADABLE
+        if self.recursion is not None and not self.recursion.is_held(arguments):
+            return _UNHELD
         try:
             if self.validator.is_valid(arguments):
                 return ""
             first = next(iter(self.validator.iter_errors(arguments)), None)
         except (ValueError, RecursionError):
-            return "they cannot be held against the tool's schema"
+            return _UNHELD
         if first is None:
             return "they do not fit the tool's schema"
         where = "/".join(map(str, first.instance_path))
@@ -84,7 +93,9 @@ class Fitting:
 
 def _declared(definition: Mapping[str, object], digest: str, size: int) -> Declared:
     schema = definition.get("inputSchema")
-    validator = compiled(schema) if isinstance(schema, dict) and size <= MAX_SCHEMA_BYTES else None
+    held = schema if isinstance(schema, dict) and size <= MAX_SCHEMA_BYTES else None
+    unfolding = Unfolding(held or {})
+    validator = compiled(held) if held is not None and unfolding.is_bounded() else None
     named = schema.get("properties") if isinstance(schema, Mapping) else None
     names = frozenset(named) if isinstance(named, Mapping) else None
     words, notes = definition.get("description"), definition.get("annotations")
@@ -96,6 +107,7 @@ def _declared(definition: Mapping[str, object], digest: str, size: int) -> Decla
         description=words if isinstance(words, str) else "",
         hints=tuple(sorted((str(name), value) for name, value in hints if isinstance(value, bool))),
         names=names,
+        recursion=unfolding if unfolding.is_recursive else None,
     )
 
 
@@ -106,7 +118,11 @@ def compiled(schema: dict[str, object], *, is_form: bool = False) -> "Validator 
     """
     from jsonschema_rs import FancyRegexOptions, ReferencingError, RegexOptions, validator_for
 
-    for options in (RegexOptions(), FancyRegexOptions(backtrack_limit=_BACKTRACK)):
+    size = _FORMS_PATTERN_BYTES if is_form else _PATTERN_BYTES
+    for options in (
+        RegexOptions(size_limit=size),
+        FancyRegexOptions(backtrack_limit=_BACKTRACK, size_limit=size),
+    ):
         try:
             return validator_for(
                 schema,

@@ -1,8 +1,8 @@
 """Forms that servers have users fill in (`elicitation/create`), and answers held against them. Pure.
 
-A form is a flat JSON Schema: members of primitive types, and lists of choices. INVARIANT: an answer fits when it
-says what its user did, holds nothing that was not asked for, and all of it fits the schema; what says no, or
-answers an address, holds nothing.
+A form is a flat JSON Schema (`flat.py`): members of primitive types, and lists of choices. INVARIANT: an answer
+fits when it says what its user did, holds nothing that was not asked for, and all of it fits the schema; what says
+no, or answers an address, holds nothing.
 FAIL-CLOSED: a schema that is none, refers elsewhere or is too large fits nothing.
 Specs: MCP 2025-06-18, 2025-11-25, 2026-07-28 (client, "Elicitation": `requestedSchema`, `ElicitResult`).
 """
@@ -16,6 +16,8 @@ from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import at
 from firewall.core.errors import FirewallError
 from firewall.gates.mcp.fitting import compiled
+from firewall.gates.mcp.flat import flat
+from firewall.gates.mcp.unfolding import Unfolding
 
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
@@ -24,6 +26,8 @@ METHOD = "elicitation/create"
 MISFIT = "answer-misfit"
 """The word of the log for an answer that does not fit."""
 MAX_SCHEMA_BYTES = 64 << 10
+MAX_ITEMS = 256
+"""Of a list in an answer."""
 _SCHEMA = "requestedSchema"
 _ACTIONS = ("accept", "decline", "cancel")
 _MAX_SAID = 200
@@ -101,12 +105,13 @@ def _content_misfit(schema: object, content: Mapping[str, object]) -> str:
 
 def _is_flat(value: object) -> bool:
     if isinstance(value, list):
-        return all(isinstance(item, str) for item in value)
+        return len(value) <= MAX_ITEMS and all(isinstance(item, str) for item in value)
     return value is None or isinstance(value, str | int | float)
 
 
 def _compiled(schema: object) -> "Validator | None":
     """Return what holds answers against a schema, formats included; None: it is none."""
-    if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
+    if not isinstance(schema, dict) or len(orjson.dumps(schema)) > MAX_SCHEMA_BYTES:
         return None
-    return compiled(schema, is_form=True) if len(orjson.dumps(schema)) <= MAX_SCHEMA_BYTES else None
+    form = flat(schema)
+    return compiled(form, is_form=True) if form is not None and Unfolding(form).is_bounded() else None

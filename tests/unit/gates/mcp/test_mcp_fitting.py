@@ -8,6 +8,33 @@ from tests.support.mcp_calls import NOTE, server
 NOTES = server()
 
 
+def doubling(count: int, last: object) -> dict[str, object]:
+    """Return a schema of so many definitions, each of which names the next twice."""
+    named: dict[str, object] = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(count)}
+    return {"properties": {"it": {"$ref": "#/$defs/a0"}}, "$defs": {**named, f"a{count}": last}}
+
+
+def nested(count: int, **more: object) -> dict[str, object]:
+    """Return a schema within a schema, so many times."""
+    schema: dict[str, object] = {"properties": {"it": {"type": "string"}}}
+    for _ in range(count):
+        schema = {"allOf": [schema], **more}
+    return schema
+
+
+LIST = {"$ref": "#/$defs/list"}
+TWICE = {"properties": {"next": {"allOf": [LIST, LIST]}}}
+ONCE = {"properties": {"next": LIST, "word": {"type": "string"}}}
+
+
+def linked(count: int) -> dict[str, object]:
+    """Return values within values."""
+    value: dict[str, object] = {"word": "end"}
+    for _ in range(count):
+        value = {"next": value}
+    return value
+
+
 def misfit(schema: object, arguments: dict[str, object]) -> str:
     """Say how arguments do not fit a schema."""
     return Fitting().of(NOTES, "t", {"name": "t", "inputSchema": schema}).misfit(arguments)
@@ -44,11 +71,31 @@ def test_what_fits(schema: object, arguments: dict[str, object], wanted: str) ->
         {"$ref": "https://schemas.example/a.json"},
         {"type": "object", "properties": {"a": {"pattern": "("}}},
         {"type": "object", "description": "x" * 300_000},
+        doubling(22, {"type": "string"}),
+        nested(22, unevaluatedProperties=False),
+        {"properties": {"a": {"$id": "https://example.com/a", "type": "string"}}},
+        {"properties": {"a": {"$ref": "#anchor"}}},
+        {"$dynamicRef": "#a"},
+        {"properties": {f"p{n}": {"pattern": f"^a{n}"} for n in range(65)}},
+        {"patternProperties": {"a" * 1025: {}}},
+        {"properties": {"a": {"pattern": r"\pL{200}"}}},
     ],
 )
 def test_a_schema_that_cannot_be_read_fits_nothing(schema: object) -> None:
     """No schema, a broken one, one that lies elsewhere and one that is too large: the call is not understood."""
     assert misfit(schema, {}) == "the tool's schema cannot be read"
+
+
+def test_a_schema_that_names_itself_takes_what_it_can_be_held_against() -> None:
+    """A list of lists is held against once per list; one that doubles at each is given up."""
+    assert misfit({**LIST, "$defs": {"list": ONCE}}, linked(50)) == ""
+    assert misfit({**LIST, "$defs": {"list": ONCE}}, {"next": {"word": 1}}).startswith("`next/word`: ")
+    assert misfit({**LIST, "$defs": {"list": TWICE}}, linked(3)) == ""
+    held = "they cannot be held against the tool's schema"
+    assert misfit({**LIST, "$defs": {"list": TWICE}}, linked(50)) == held
+    assert misfit({**LIST, "$defs": {"list": LIST}}, {}) == held
+    assert misfit(doubling(5, {"type": "string"}), {"it": "a"}) == ""
+    assert misfit(nested(5, unevaluatedProperties=False), {"it": "a"}) == ""
 
 
 def test_a_pattern_of_a_server_costs_little() -> None:

@@ -6,7 +6,22 @@ from hypothesis import strategies as st
 
 from firewall.gates.mcp.forms import asked_of, is_readable, misfit, misfit_of
 
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
 TITLED = [{"const": "r", "title": "Red"}, {"const": "g", "title": "Green"}]
+REFUSED: dict[str, object] = {
+    "$ref": "#/$defs/a",
+    "$dynamicRef": "#a",
+    "$defs": {"a": {"type": "string"}},
+    "allOf": [{"type": "string"}],
+    "not": {"type": "null"},
+    "if": {"type": "string"},
+    "dependentSchemas": {},
+    "dependentRequired": {},
+    "patternProperties": {},
+    "unevaluatedProperties": False,
+    "propertyNames": {},
+    "contains": {"type": "string"},
+}
 SHORT = {"type": "string", "minLength": 2, "maxLength": 4}
 WHOLE = {"type": "integer", "minimum": 1, "maximum": 9}
 SOME = {"type": "array", "minItems": 1, "maxItems": 2, "items": {"type": "string", "enum": ["r", "g", "b"]}}
@@ -52,8 +67,13 @@ def accepted(value: object) -> dict[str, object]:
         (SOME, [["r"], ["r", "g"]], [[], ["r", "g", "b"], ["x"], "r", [1], [["r"]]]),
         ({"type": "array", "items": {"anyOf": TITLED}}, [[], ["g"]], [["Red"], [None]]),
         ({"anyOf": [{"type": "string"}, {"type": "null"}]}, ["a", None], [1]),
-        ({"type": "object"}, [], [{"a": 1}, {}]),
-        ({"type": "array"}, [["a"]], [[1], [{"a": 1}], [["a"]]]),
+        (
+            {"anyOf": [{"const": "a", "type": "string"}, {"type": "integer"}], "default": None},
+            ["a", 1],
+            ["b", 1.5],
+        ),
+        ({"type": "array", "items": {"type": "string"}}, [["a"]], [[1], [{"a": 1}], [["a"]], ["a"] * 257]),
+        ({"type": "number", "exclusiveMinimum": 0, "title": "N", "examples": [1]}, [1], [0]),
     ],
 )
 def test_each_kind_of_field_takes_its_own_values(
@@ -93,7 +113,7 @@ def test_what_is_required_must_be_there_and_nothing_else_may(said: object, words
 
 def test_more_than_a_form_asks_for_never_fits() -> None:
     """Also where its schema would let anything pass."""
-    schema = {"type": "object", "properties": {}, "additionalProperties": True, "patternProperties": {".": {}}}
+    schema = {"type": "object", "properties": {}, "additionalProperties": True, "$schema": DRAFT, "title": "T"}
     assert misfit({"requestedSchema": schema}, accepted("a")) == "it holds something that was not asked for"
     assert misfit({"requestedSchema": schema}, {"action": "accept", "content": {}}) == ""
 
@@ -114,7 +134,22 @@ def test_an_address_is_answered_with_nothing() -> None:
         {"type": "object", "properties": []},
         {"type": "object", "properties": {"it": {"type": "odd"}}},
         {"type": "object", "properties": {"it": {"$ref": "https://example.com/schema"}}},
-        {"type": "object", "properties": {"it": {"pattern": "("}}},
+        {"type": "object", "properties": {"it": {"type": "string", "pattern": "("}}},
+        {"type": "object", "properties": {"it": {"type": "string", "pattern": r"\pL{200}"}}},
+        {"type": "object", "properties": {f"p{n}": {"type": "string", "pattern": f"a{n}"} for n in range(65)}},
+        {"type": "object", "properties": {"it": {"type": "object"}}},
+        {"type": "object", "properties": {"it": {"type": "array"}}},
+        {"type": "object", "properties": {"it": {"type": "array", "items": SOME}}},
+        {"type": "object", "properties": {"it": {}}},
+        {"type": "object", "properties": {"it": {"type": "string", "format": "regex"}}},
+        {"type": "object", "properties": {"it": {"type": "string", "oneOf": [{"type": "string"}]}}},
+        {"type": "object", "properties": {"it": {"anyOf": [{"anyOf": [{"type": "string"}]}]}}},
+        {"properties": {"it": {"type": "string"}}},
+        *(
+            {"type": "object", "properties": {"it": {"type": "string", name: value}}}
+            for name, value in REFUSED.items()
+        ),
+        *({"type": "object", "properties": {"it": SHORT}, name: value} for name, value in REFUSED.items()),
         {"type": "object", "properties": {"it": {"description": "x" * (65 << 10)}}},
     ],
 )
@@ -124,6 +159,14 @@ def test_a_schema_that_cannot_be_read_fits_nothing(schema: object) -> None:
     assert not is_readable(params)
     assert misfit(params, accepted("a")) == "the form cannot be read"
     assert misfit(params, {"action": "decline"}) == ""
+
+
+def test_a_form_that_doubles_is_refused() -> None:
+    """Thirty short definitions, each of which names the next twice, would be held against an answer for years."""
+    named: dict[str, object] = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(30)}
+    schema = {"type": "object", "properties": {"it": {"$ref": "#/$defs/a0"}}, "$defs": {**named, "a30": SHORT}}
+    assert not is_readable({"requestedSchema": schema})
+    assert misfit({"requestedSchema": schema}, accepted("ab")) == "the form cannot be read"
 
 
 def test_a_pattern_that_takes_for_ever_ends() -> None:
