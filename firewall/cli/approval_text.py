@@ -19,7 +19,7 @@ _SEVERITY = {effect.value: severity(effect) for effect in Effect}
 
 def as_text(row: Json, *, width: int = 0) -> list[str]:
     """Return the lines of `approvals show` for the server's answer; `width` as in `underlined`."""
-    actions = sorted(_tables(row.get("actions")), key=_rank, reverse=True)
+    actions = sorted(_with_texts(_tables(row.get("actions"))), key=_rank, reverse=True)
     lines = [_words(row, "summary"), *_written(row), "", *_fields(_course(row))]
     lines += [line for one in _tables(row.get("moved")) for line in ("", _moved(one))]
     for text, spans in _texts(actions).items():
@@ -199,6 +199,16 @@ def _answers(row: Json) -> list[str]:
         for one in runnable
     ]
     return ["", f"stayhand approvals approve {name}{typed}", *firsts, *deny]
+
+
+def _with_texts(actions: Sequence[Json]) -> Iterator[Json]:
+    """Give each action its text, also where it stands with an earlier one alone."""
+    for action in actions:
+        number = action.get("text_of")
+        if isinstance(number, int) and 0 <= number < len(actions):
+            yield {**action, "text": _plain(actions[number], "text")}
+        else:
+            yield action
 
 
 def _texts(actions: Sequence[Json]) -> dict[str, list[Evidence]]:

@@ -1,6 +1,6 @@
 """Approvals as JSON (DESIGN 6.1): stable field names, RFC 3339 times in UTC. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -11,6 +11,8 @@ from firewall.core.approval import ActionView, Approval, ApprovalStatus, Decisio
 from firewall.core.demand import Tally
 
 Json = dict[str, object]
+SHARED_CHARS = 4_096
+"""A longer text that several actions share stands in an answer once."""
 
 
 def rfc3339(at_us: int) -> str:
@@ -115,7 +117,7 @@ def detail(approval: Approval, *, now_us: int, address: str, standing: Standing)
             "forms": [
                 {"line": form.line, "before": form.before, "can_run": bool(form.request)} for form in subject.forms
             ],
-            "actions": [_action(view) for view in subject.actions],
+            "actions": _actions(subject.actions),
         }
     return shown
 
@@ -151,6 +153,17 @@ def _run(run: FormRun) -> Json:
         "begun_at": rfc3339(run.begun_at),
         "ended_at": rfc3339(run.ended_at),
     }
+
+
+def _actions(views: Sequence[ActionView]) -> list[Json]:
+    """Return actions; where a long text stands with an earlier one, `text` is empty and `text_of` its number."""
+    first: dict[str, int] = {}
+    found: list[Json] = []
+    for at, view in enumerate(views):
+        known = first.setdefault(view.text, at)
+        is_repeated = known != at and len(view.text) > SHARED_CHARS
+        found.append(_action(view) | ({"text": "", "text_of": known} if is_repeated else {}))
+    return found
 
 
 def _action(view: ActionView) -> Json:

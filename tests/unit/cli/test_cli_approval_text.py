@@ -150,3 +150,25 @@ def test_no_text_of_a_conversation_stands_where_our_words_do() -> None:
     assert "2 hidden characters were spelled out." in lines
     assert "\x1b" not in "".join(lines)
     assert "erased" in conversation_text({"state": "erased"})[0]
+
+
+def test_a_long_text_that_actions_share_is_answered_once_and_marked_for_each() -> None:
+    """The answer does not grow with every action, and the terminal marks the deciding words of all of them."""
+    text = "rm -rf a\n" + "rm -rf b\n" * 1_000
+    shared = [view(text=text, evidence=((at, at + 8, f"removes {at}"),), operation=f"o{at}") for at in (0, 9, 18)]
+    row = _row(view(text="short"), *shared, view(text="short"))
+    actions = row["actions"]
+    assert isinstance(actions, list)
+    assert [(one["text"] == "", one.get("text_of")) for one in actions] == [
+        (False, None),
+        (False, None),
+        (True, 1),
+        (True, 1),
+        (False, None),
+    ]
+    lines = as_text(row)
+    assert sum(line.startswith("rm -rf a") for line in lines) == 1
+    at = lines.index("rm -rf a")
+    assert [line.strip().partition(" ")[0] for line in lines[at + 1 : at + 6 : 2]] == ["^^^^^^^^"] * 3
+    for wrong in (7, -1, "1", None, True):
+        as_text(row | {"actions": [dict(actions[2], text_of=wrong)]})
