@@ -47,6 +47,7 @@ def kind_of(approval: Approval) -> Kind | None:
         approval.obligations.text(),
         subject.tool,
         subject.row,
+        subject.also,
         subject.agent,
         subject.owner,
         subject.workspace,

@@ -95,6 +95,7 @@ def opened(approval: Approval, principal: str, subject: Subject, *, led: str = "
             "session": subject.session,
             "tool": subject.tool,
             "row": subject.row,
+            **({"rows": [subject.row, *subject.also]} if subject.also else {}),
             "group": approval.obligations.groups,
             "obligations": approval.obligations.text(),
             "actions": [

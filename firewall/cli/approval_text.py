@@ -132,7 +132,8 @@ def _course(row: Json) -> Iterator[tuple[str, str]]:
     yield "run", _plain(row, "token")
     yield "tool", _plain(row, "tool")
     yield "workspace", _plain(row, "workspace")
-    yield "row", _plain(row, "row")
+    for asks in _list(row.get("rows")) or [_plain(row, "row")]:
+        yield "row", asks
     yield "group", _plain(row, "group")
     yield "page", _plain(row, "address")
     for one in _tables(row.get("channels")):

@@ -111,6 +111,7 @@ def detail(approval: Approval, *, now_us: int, address: str, standing: Standing)
             "arguments": subject.arguments,
             "workspace": subject.workspace,
             "row": subject.row,
+            "rows": [subject.row, *subject.also],
             "said": subject.said,
             "moved": [{"what": what, "before": old, "now": new} for what, old, new in subject.moved],
             "first": list(subject.first),

@@ -177,6 +177,8 @@ class Subject:
     """What could be done first, or instead, so that it could be taken back: one line each."""
     forms: tuple[Form, ...] = ()
     """The same, as they can be run on an approver's word."""
+    also: tuple[str, ...] = ()
+    """The other policy rows that ask, as `row`: what they demand is in the approval's obligations as well."""
     edited: str = ""
     """The id of the approval in whose place an approver wrote this form of its call; empty: an agent asked."""
 

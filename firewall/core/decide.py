@@ -92,7 +92,7 @@ def combine(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the strictest verdict, the first of equals; of none, a deny.
 
     Asks that stand beside each other bind together: everybody whom one of them names, the shortest time, a passkey
-    over anything; the one that asks most of people speaks.
+    over anything; the one that asks most of people speaks, and names the others.
     """
     found = list(verdicts)
     if not found:
@@ -102,4 +102,11 @@ def combine(verdicts: Iterable[Verdict]) -> Verdict:
         return first
     asks = [verdict for verdict in found if isinstance(verdict, Ask)]
     first = max(asks, key=lambda ask: weight(ask.obligations))
-    return Ask(first.reason, first.row, first.detail, joined(ask.obligations for ask in asks))
+    rows = {row for ask in asks for row in (ask.row, *ask.also)} - {first.row, ""}
+    also = tuple(sorted(rows, key=_place))
+    return Ask(first.reason, first.row, first.detail, joined(ask.obligations for ask in asks), also)
+
+
+def _place(row: str) -> tuple[str, int, str]:
+    """Return what sorts rows as they stand in their files: `policy.csv:9` before `policy.csv:10`."""
+    return row.rpartition(":")[0], len(row), row

@@ -84,6 +84,8 @@ class Ask:
     row: str = ""
     detail: str = ""
     obligations: Obligations = field(default_factory=Obligations)
+    also: tuple[str, ...] = field(default=(), compare=False)
+    """The other rows that ask beside the deciding one: what they oblige to stands joined in `obligations`."""
 
 
 @dataclass(frozen=True, slots=True)

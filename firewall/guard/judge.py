@@ -172,6 +172,7 @@ class Judge:
             read.foreign,
             findings=findings,
             base=base,
+            also_texts=tuple([rules.row(ref) for ref in verdict.also]) if isinstance(verdict, Ask) else (),
             declaration=declaration,
             forms=self._proposed(call, verdict, actions, findings=findings, rules=rules),
             bound=read.bound,

@@ -1,6 +1,6 @@
 """What judging one tool call comes to, and how it is shown to approvers and written to the log."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from firewall.core.action import LOCAL, Action
@@ -8,7 +8,7 @@ from firewall.core.approval import ActionView, Form, Subject
 from firewall.core.call import ToolCall
 from firewall.core.effect import Effect, ordered
 from firewall.core.fast_init import fast_init, maker
-from firewall.core.verdict import Verdict, word
+from firewall.core.verdict import Ask, Verdict, word
 from firewall.core.work import Plain
 from firewall.core.world import Finding, Standing
 from firewall.guard.announced import NOT_ASKED, Declaration
@@ -53,6 +53,8 @@ class Judgement:
     """The arguments that an approval binds."""
     files: frozenset[tuple[str, str]] = frozenset()
     """Path and SHA-256 hex (or `unread`) of what it runs or reads as configuration."""
+    also_texts: tuple[str, ...] = ()
+    """The texts of the other rows that ask, in the order in which the verdict names them."""
 
     @property
     def first(self) -> tuple[str, ...]:
@@ -121,11 +123,16 @@ class Judgement:
             session=requester.session,
             workspace=requester.grant.workspace,
             row=f"{self.verdict.row}  {self.row_text}".strip(),
+            also=tuple(f"{ref}  {text}".strip() for ref, text in self._also()),
             said=self.call.hint[:MAX_SAID],
             moved=self.moved,
             first=self.first,
             forms=self.forms,
         )
+
+    def _also(self) -> Iterable[tuple[str, str]]:
+        rows = self.verdict.also if isinstance(self.verdict, Ask) else ()
+        return zip(rows, self.also_texts, strict=True)
 
     def _found_of(self, action: Action) -> tuple[Finding, ...]:
         return tuple(one for one in self.findings if one.thing in action.things)

@@ -155,6 +155,7 @@ def read_subject(data: bytes | None) -> Subject | None:
         row["actions"] = tuple(_view(action, texts) for action in row["actions"])
         row["moved"] = tuple(_strings(one) for one in row.get("moved", []))
         row["first"] = _strings(row.get("first", []))
+        row["also"] = _strings(row.get("also", []))
         row["forms"] = tuple(Form(**one) for one in row.get("forms", []))
         return Subject(**row)
     except (orjson.JSONDecodeError, TypeError, KeyError, IndexError) as error:

@@ -26,6 +26,10 @@ ROW = (
     "policies/policy.csv:31  p, coding-agent, production, *, *, destructive, , ask,"
     " quorum=2;group=oncall;auth=passkey;typed=resource;ttl=10m"
 )
+ALSO = (
+    "policies/policy.csv:9  p, *, *, *, *, *, elevated, ask,",
+    "policies/policy.csv:40  p, *, *, *, *, exfil, , ask, group=dba",
+)
 
 INSTEAD = (
     "detach it from its service instead, which keeps the data: POST /graphql/v2"
@@ -68,6 +72,7 @@ def volume_delete() -> Wanted:
         actions=(one,),
         session="3f9a2c61d0e84b7f9a2c61d0e84b7f11",
         row=ROW,
+        also=ALSO,
         said="The staging volume is unused, I remove it to get past the quota.",
         forms=(Form(INSTEAD, before=False),),
     )
@@ -113,6 +118,7 @@ async def test_everything_that_decides_is_on_the_first_screen_of_a_phone(side: S
             "who": page.locator(".facts").get_by_text("claude-code for olga"),
             "session": page.locator(".facts .session"),
             "row": page.locator(".facts .row"),
+            "more rows": page.locator(".facts .rows a"),
             "time left": page.locator(".top .left"),
             "deny": page.get_by_role("button", name="Deny"),
             "approve": page.get_by_role("button", name="Vote to approve"),
@@ -124,7 +130,10 @@ async def test_everything_that_decides_is_on_the_first_screen_of_a_phone(side: S
         assert await parts["session"].inner_text() == "session 3f9a2c61…"
         assert "left" in await parts["time left"].inner_text()
         assert "policy.csv:31" in await parts["row"].inner_text()
-        assert await page.locator(".table").get_by_text(ROW).count() == 1
+        assert await parts["more rows"].inner_text() == "and 2 more"
+        assert (await page.locator("#rows dd").inner_text()).splitlines() == [
+            " ".join(one.split()) for one in (ROW, *ALSO)
+        ]
 
 
 async def test_what_nobody_looked_up_is_said_on_the_first_screen(side: Side, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def _facts(one: Approval) -> list[tuple[str, str]]:
         ("undo", (first.undo or first.reversal) if first else ""),
         ("restore points", "; ".join(f"{label}: {words}" for label, words in first.found) if first else ""),
         ("workspace", subject.workspace),
-        ("policy row", subject.row),
+        ("policy rows", "; ".join((subject.row, *subject.also))),
     ]
 
 

@@ -166,6 +166,7 @@ def _asker(subject: Subject, approval: Approval) -> Asker:
         run=approval.token,
         workspace=spell_out(subject.workspace),
         row=spell_out(subject.row),
+        also=tuple(map(spell_out, subject.also)),
         group=approval.obligations.groups,
         said=spell_out(subject.said[:SAID_CHARS]).strip(),
         said_more=max(0, len(subject.said) - SAID_CHARS),

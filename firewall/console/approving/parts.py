@@ -112,6 +112,8 @@ class Asker:
     """Id of its token: what the console shows as its session, whatever the agent calls it."""
     workspace: str
     row: str
+    also: tuple[str, ...]
+    """The other rows that ask."""
     group: str
     said: str
     said_more: int

@@ -94,6 +94,19 @@ def test_who_voted_and_decided_is_named_and_whose_call_it_is() -> None:
     assert "denied bob" in "\n".join(as_text(named))
 
 
+def test_every_row_that_asks_is_printed() -> None:
+    """Each with its own text; what a server of an earlier version answers has the deciding one alone."""
+    row = _row(view())
+    other = "policy.csv:31  p, *, *, *, *, exfil, , ask, group=oncall"
+    said = as_text({**row, "rows": [row["row"], other]})
+    assert [line for line in said if line.startswith("   row ")] == [
+        f"   row         {row['row']}",
+        f"   row         {other}",
+    ]
+    del row["rows"]
+    assert f"   row         {row['row']}" in as_text(row)
+
+
 def test_what_stands_beside_a_call_is_said() -> None:
     """What moved, how it differs from the last of its kind, how many wait, the review, and who wrote a form."""
     other = {

@@ -120,9 +120,19 @@ def test_a_request_is_sent_and_does_not_run(tool: str) -> None:
     assert _held(replace(subject(tool=tool), actions=(request,))).texts[0].title == "What will be sent"
 
 
+def test_every_row_that_asks_is_shown() -> None:
+    """A group that another row names would stand beside a row that names none."""
+    other = "policy.csv:31  p, *, *, *, *, exfil, , ask, group=oncall\u202e"
+    shown = _held(replace(subject(), also=(other,)))
+    assert shown.asker.row == subject().row
+    assert shown.asker.also == ("policy.csv:31  p, *, *, *, *, exfil, , ask, group=oncall⟦U+202E⟧",)
+    assert read_subject(subject_json(replace(subject(), also=(other,)))) == replace(subject(), also=(other,))
+
+
 def test_approvals_of_an_older_version_are_still_read() -> None:
     """A stored approval without the newer fields opens, and reads as not said."""
     stored = orjson.loads(subject_json(subject()))
+    del stored["also"]
     for action in stored["actions"]:
         for name in ("scope", "reversal", "confidence"):
             del action[name]

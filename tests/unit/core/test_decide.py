@@ -49,6 +49,22 @@ def test_asks_bind_together() -> None:
     assert found == Ask(Reason.POLICY_ASK, "p:1", "", Obligations(ttl_s=30, demands=(demand_of("a"),)))
 
 
+def test_every_row_that_asks_is_named() -> None:
+    """What binds is of several rows, so all of them are named, in the order of the file, whatever came first."""
+    asks = [
+        Ask(Reason.POLICY_ASK, "p:10", obligations=Obligations(ttl_s=60)),
+        Ask(Reason.POLICY_ASK, "p:9", obligations=Obligations(demands=(demand_of("a", quorum=2),))),
+        Ask(Reason.POLICY_ASK, "p:2"),
+        Ask(Reason.POLICY_ASK, "p:2"),
+    ]
+    for found in (combine(asks), combine(asks[::-1]), combine([combine(asks[:2]), combine(asks[2:])])):
+        assert isinstance(found, Ask)
+        assert (found.row, found.also) == ("p:9", ("p:2", "p:10"))
+    alone = combine(asks[2:])
+    assert isinstance(alone, Ask)
+    assert (alone.row, alone.also) == ("p:2", ())
+
+
 def test_everybody_whom_a_row_names_is_asked() -> None:
     """Two rows with a group each ask both; a passkey goes over anything, a link is enough where all say so."""
     first = Obligations(demands=(demand_of("a", quorum=2),), auth="link")

@@ -229,6 +229,20 @@ async def test_too_many_pending_are_denied_and_the_log_says_so(tmp_path: Path) -
         assert isinstance(await kept.guard.judge(call("rm -rf /srv/1"), kept.requester()), Wait)
 
 
+async def test_a_person_reads_every_row_that_asks(kept: Kept) -> None:
+    """What two rows oblige to binds together, so both stand there with their texts; the log keeps both, sealed."""
+    milder, stricter = "p, *, *, *, *, *, , ask, ttl=5m", "p, *, *, Bash, *, *, , ask, group=oncall;typed=resource"
+    kept.snapshot = policies_in(kept.folder / "policies", f"{milder}\n{stricter}\n")
+    held = await kept.held(call(DESTROY), kept.requester())
+    subject = kept.approvals.get(held.approval.id).subject
+    assert subject is not None
+    assert subject.row == f"policy.csv:2  {stricter}"
+    assert subject.also == (f"policy.csv:1  {milder}",)
+    kept.snapshot = policies_in(kept.folder / "policies", f"{stricter}\n")
+    alone = kept.considered(call(DESTROY), kept.requester()).subject(kept.requester())
+    assert alone.also == ()
+
+
 async def test_rows_that_change_nothing_for_the_call_still_bind(kept: Kept) -> None:
     """An approval names the row that asked; another row with the same verdict asks anew."""
     before = kept.considered(call(DESTROY), kept.requester())
