@@ -124,19 +124,7 @@ def test_parts_hide_what_the_whole_does(lines: list[str], data: st.DataObject) -
     assert hidden - ends == of_parts
 
 
-HARD = [
-    BEGIN,
-    END,
-    BEGIN + END,
-    "\n",
-    "\\",
-    "\\n",
-    "-",
-    "a\n",
-    "a" * 39 + " ",
-    LINES[0] + "\n",
-    END + LINES[0] + "\n" * 12,
-]
+HARD = [BEGIN, END, BEGIN + END, "a\n", "\\", LINES[0] + "\n", END + LINES[0] + "\n" * 12]
 
 
 @pytest.mark.parametrize("piece", HARD)
@@ -147,7 +135,7 @@ def test_work_grows_with_size_alone(piece: str) -> None:
         data = (BEGIN + "\n'" + piece * (size // len(piece)) + "'" + END * 2).encode()
         return min(_seconds(data) for _ in range(2))
 
-    assert took(1 << 18) < 100 * (took(1 << 14) + 1e-3)
+    assert took(1 << 19) < 60 * (took(1 << 15) + 1e-3)
 
 
 def _seconds(data: bytes) -> float:
