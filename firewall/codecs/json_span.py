@@ -4,12 +4,14 @@ Only for documents that `firewall.core.strict_json` accepted; on anything else t
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import orjson
 
 Span = tuple[int, int]
 """Offsets of a value's first byte and of the byte after its last."""
+Path = tuple[str | int, ...]
+"""Keys and indexes."""
 
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _MARK = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
@@ -103,6 +105,26 @@ def locate(data: bytes, path: tuple[str | int, ...], start: int = 0) -> Span | N
     """Return where the value at `path` (keys and indexes) lies, None when it is not there."""
     begin = place(data, path, start)
     return None if begin is None else (begin, _end(data, begin))
+
+
+def locate_each(data: bytes, paths: Iterable[Path], start: int = 0) -> dict[Path, Span]:
+    """Return where the values at some paths lie, in one walk for all of them; none within another."""
+    wanted: dict[str | int, list[Path]] = {}
+    for path in paths:
+        if not path:
+            return {path: (start, _end(data, start))}
+        wanted.setdefault(path[0], []).append(path[1:])
+    inner = ((name, span) for name, _, span in members(data, start))
+    numbered = enumerate(elements(data, start))
+    found: dict[Path, Span] = {}
+    for step, (begin, end) in numbered if data[(at := _skip(data, start)) : at + 1] == b"[" else inner:
+        rests = wanted.pop(step, None)
+        if rests is not None:
+            deeper = {(): (begin, end)} if rests == [()] else locate_each(data, rests, begin)
+            found |= {(step, *rest): span for rest, span in deeper.items()}
+        if not wanted:
+            break
+    return found
 
 
 def place(data: bytes, path: tuple[str | int, ...], start: int = 0) -> int | None:

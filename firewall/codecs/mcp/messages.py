@@ -162,12 +162,13 @@ def changed(message: Message, values: Mapping[tuple[str | int, ...], object]) ->
 
     Raises: KeyError for a path that the message does not have.
     """
-    spans: dict[json_span.Span, bytes] = {}
-    for path, new in values.items():
-        span = json_span.locate(message.raw, path)
-        if span is None:
-            raise KeyError(path)
-        spans[span] = orjson.dumps(new)
+    if len(values) == 1:
+        (only,) = values
+        span = json_span.locate(message.raw, only)
+        found = {} if span is None else {only: span}
+    else:
+        found = json_span.locate_each(message.raw, values)  # one by one, each would be a walk of its own
+    spans = {found[path]: orjson.dumps(new) for path, new in values.items()}
     return _reread(json_span.splice(message.raw, spans), message)
 
 

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, cast
 
 import orjson
 
+from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
-from firewall.codecs.mcp.messages import at
+from firewall.codecs.mcp.messages import Kind, Message, at
 from firewall.core.errors import FirewallError
 from firewall.gates.mcp.fitting import compiled
 from firewall.gates.mcp.flat import flat
+from firewall.gates.mcp.session_tasks import RELATED
 from firewall.gates.mcp.unfolding import Unfolding
 
 if TYPE_CHECKING:
@@ -25,12 +27,15 @@ if TYPE_CHECKING:
 METHOD = "elicitation/create"
 MISFIT = "answer-misfit"
 """The word of the log for an answer that does not fit."""
+FAILED = "the client answered with an error"
 MAX_SCHEMA_BYTES = 64 << 10
 MAX_ITEMS = 256
 """Of a list in an answer."""
 _SCHEMA = "requestedSchema"
 _ACTIONS = ("accept", "decline", "cancel")
+_SAID = frozenset({"action", "content", "_meta", "resultType"})
 _MAX_SAID = 200
+_INTERNAL, _MOST_CODE = -32603, 99_999
 
 
 class AnswerMisfitError(FirewallError):
@@ -53,7 +58,10 @@ def misfit(params: Mapping[str, object], said: object) -> str:
     action = at(said, ["action"])
     if action not in _ACTIONS:
         return "`action` must be accept, decline or cancel"
-    content = at(said, ["content"])
+    members = cast("Mapping[str, object]", said)
+    if not members.keys() <= _SAID or members.get("resultType", "complete") != "complete":
+        return "it says more than `action` and `content`"
+    content = members.get("content")
     if content is None:
         content = {}
     if not isinstance(content, dict):
@@ -61,6 +69,25 @@ def misfit(params: Mapping[str, object], said: object) -> str:
     if action != "accept" or params.get("mode", "form") != "form":
         return "`content` was not asked for" if content else ""
     return _content_misfit(params.get(_SCHEMA), content)
+
+
+def plain(answer: Message) -> Message:
+    """Return what a client answers a server's request, without words of its own where that is an error."""
+    if answer.kind is not Kind.ERROR:
+        return answer
+    number = answer.error.get("code")
+    is_code = isinstance(number, int) and abs(number) <= _MOST_CODE
+    return messages.failure(answer.id, cast("int", number) if is_code else _INTERNAL, FAILED)
+
+
+def unnoted(asked: Message, answer: Message) -> Message:
+    """Return a user's answer without notes; which task it is of is said anew, if its question says so."""
+    if asked.method != METHOD or answer.kind is not Kind.RESULT or "_meta" not in answer.result:
+        return answer
+    said = {name: value for name, value in answer.result.items() if name != "_meta"}
+    if RELATED in asked.meta:
+        said["_meta"] = {RELATED: asked.meta[RELATED]}
+    return messages.changed(answer, {("result",): said})
 
 
 def asked_of(questions: Mapping[str, object]) -> dict[str, dict[str, object]]:
@@ -78,6 +105,8 @@ def misfit_of(forms: Mapping[str, Mapping[str, object]], answers: Mapping[str, o
     """Return the error for the first of a client's answers that does not fit its form; None: all do."""
     for key, params in forms.items():
         why = misfit(params, answers[key]) if key in answers else ""
+        if not why and at(answers.get(key), ["_meta"]):
+            why = "it says more than `action` and `content`"  # no revision with such answers has notes there
         if why:
             return McpError(
                 f"an answer does not fit what was asked: {why}", number=INVALID_PARAMS, code="answer_misfit"

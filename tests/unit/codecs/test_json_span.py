@@ -91,3 +91,12 @@ def test_places_give_the_elements_of_an_array_in_any_order() -> None:
         places.element(3)
     with pytest.raises(IndexError):
         json_span.Places(data, ("y",)).start(0)
+
+
+def test_several_places_are_found_in_one_walk() -> None:
+    """Each lies where it is found alone, at whatever depth; one that is not there is left out."""
+    data = b' { "a" : [1, {"b": "]"}, [2]] , "c": {"a": 3, "0": 4}, "d": "x" }'
+    paths: list[tuple[str | int, ...]] = [("a", 1, "b"), ("a", 2, 0), ("c", "0"), ("d",)]
+    wanted = {path: json_span.locate(data, path) for path in paths}
+    missing: list[tuple[str | int, ...]] = [("a", 9), ("c", 0), ("z",), ("a", "b")]
+    assert json_span.locate_each(data, [*paths, *missing]) == wanted

@@ -15,9 +15,6 @@ _EACH = frozenset(
 )
 """Lists whose items are looked at one by one: what two of them say together says nothing."""
 
-_MOST_EDITS = 64
-"""Of one list; each costs a look at the whole message."""
-
 
 def cleaned(message: Message, cleaner: Cleaner) -> Message:
     """Return a message with all that flows to a model cleaned; the very same where nothing had to change."""
@@ -40,12 +37,9 @@ def cleaned(message: Message, cleaner: Cleaner) -> Message:
 
 
 def _items(cleaner: Cleaner, at: tuple[str, str], items: list[object]) -> dict[tuple[str | int, ...], object]:
-    """Return how the items of a list change, one by one; as one list where many do."""
+    """Return how the items of a list change, one by one."""
     clean = [cleaner.block(item, at[1]) for item in items]
-    edits: dict[tuple[str | int, ...], object] = {
-        (*at, index): new for index, new in enumerate(clean) if new is not items[index]
-    }
-    return edits if len(edits) <= _MOST_EDITS else {at: clean}
+    return {(*at, index): new for index, new in enumerate(clean) if new is not items[index]}
 
 
 def marked(message: Message, signals: tuple[str, ...], server: str, *, is_call: bool) -> Message:

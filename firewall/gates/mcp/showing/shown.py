@@ -168,6 +168,7 @@ class Showing:
         Raises: AskRefusedError where a credential stands in it, or more than can be looked at; AnswerMisfitError
         for a user's answer that is not what was asked for; StoreError.
         """
+        answer = forms.plain(answer)
         rules = self._held_against()
 
         def look() -> tuple[Message, Found]:
@@ -181,7 +182,7 @@ class Showing:
             await self._refuse(server, caller, asked, "answer-too-large")
         await self._fit(server, caller, asked, clean)
         await self._flags.found(server, caller, (asked.method, "answer"), found)
-        return clean
+        return forms.unnoted(asked, clean)
 
     async def _fit(self, server: Server, caller: Caller, asked: Message, answer: Message) -> None:
         """Hold a user's answer against the form. Raises: AnswerMisfitError; StoreError."""

@@ -189,7 +189,11 @@ def test_answers_are_held_against_their_own_question() -> None:
     assert wanted == {"a": {"requestedSchema": asked(WHOLE)["requestedSchema"]}, "d": {}}
     assert misfit_of(wanted, {"a": accepted(1), "b": {"role": "assistant"}}) is None
     assert misfit_of(wanted, {"b": {"role": "assistant"}}) is None
-    for answers in ({"a": accepted("1")}, {"a": accepted(1), "d": accepted(1)}):
+    for answers in (
+        {"a": {**accepted(1), "_meta": {"note": "x"}}},
+        {"a": accepted("1")},
+        {"a": accepted(1), "d": accepted(1)},
+    ):
         error = misfit_of(wanted, answers)
         assert error is not None
         assert (error.code, error.number) == ("answer_misfit", -32602)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from firewall.codecs import json_span
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import McpError
 from firewall.codecs.mcp.versions import CAPABILITIES_KEY, INFO_KEY
@@ -16,6 +17,7 @@ from firewall.core.grant import Verb
 from firewall.gates.mcp import opaque
 from firewall.gates.mcp.forms import AnswerMisfitError
 from firewall.gates.mcp.port import Caller
+from firewall.gates.mcp.session_tasks import RELATED
 from firewall.gates.mcp.showing.answers import FLAGGED
 from firewall.gates.mcp.showing.cleaning import MOST_CHARS
 from firewall.gates.mcp.showing.shown import AskRefusedError
@@ -418,8 +420,49 @@ async def test_an_answer_that_was_not_asked_for_does_not_go_back(place: House) -
     assert place.signals() == [["answer-misfit"]]
     declined = messages.result("s1", {"action": "decline"})
     assert await place.showing.answered_back(server(), caller(), asked, declined) is declined
-    failed = messages.failure("s1", -32601, "nobody is here")
-    assert await place.showing.answered_back(server(), caller(), asked, failed) is failed
+
+
+async def test_a_client_tells_a_server_nothing_beside_its_answer(place: House) -> None:
+    """No words of an error's own, no members that no answer has, no notes but which task it is of."""
+    asked = messages.request("s1", "elicitation/create", FORM)
+    for number, heard in ((-1, -1), (-32601, -32601), (2**40, -32603)):
+        failed = messages.failure("s1", number, "secret-word", {"more": "secret-word"})
+        seen = await place.showing.answered_back(server(), caller(), asked, failed)
+        assert seen.value["error"] == {"code": heard, "message": "the client answered with an error"}
+    for said in (
+        {"action": "decline", "note": "secret-word"},
+        {"action": "accept", "content": {}, "more": {"deep": ["secret-word"]}},
+        {"action": "cancel", "resultType": "secret-word"},
+    ):
+        with pytest.raises(AnswerMisfitError) as caught:
+            await place.showing.answered_back(server(), caller(), asked, messages.result("s1", said))
+        assert caught.value.public.endswith("it says more than `action` and `content`")
+    noted = messages.result("s1", {"action": "decline", "_meta": {"note": "secret-word", RELATED: "secret-word"}})
+    seen = await place.showing.answered_back(server(), caller(), asked, noted)
+    assert seen.result == {"action": "decline"}
+    of_task = messages.request("s1", "elicitation/create", {**FORM, "_meta": {RELATED: {"taskId": "t"}}})
+    seen = await place.showing.answered_back(server(), caller(), of_task, noted)
+    assert seen.result == {"action": "decline", "_meta": {RELATED: {"taskId": "t"}}}
+
+
+async def test_many_changes_are_one_walk(place: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of 100,000 members and items hides something: where they lie is looked for once for all of them."""
+    walked = 0
+    end = json_span._end
+
+    def counted(data: bytes, at: int) -> int:
+        nonlocal walked
+        walked += 1
+        return end(data, at)
+
+    monkeypatch.setattr(json_span, "_end", counted)
+    many = 50_000
+    said: dict[str, object] = {f"k{n}": "a\u200b" for n in range(many)}
+    seen = await place.call({**said, "contents": ["a\u200b"] * many, "kept": 1})
+    assert [seen.result[f"k{n}"] for n in range(many)] == ["a⟦U+200B⟧"] * many
+    assert seen.result["contents"] == ["a⟦U+200B⟧"] * many
+    assert seen.result["kept"] == 1
+    assert walked <= 4 * many
 
 
 @pytest.mark.parametrize(
