@@ -238,7 +238,7 @@ async def test_the_page_knows_this_browser_and_ends_it(tmp_path: Path) -> None:
         assert await page.get_by_role("button", name="This browser is told").is_disabled()
         await page.get_by_role("link", name="Notifications").click()
         await page.get_by_text("this browser", exact=True).wait_for()
-        await page.get_by_role("button", name="Tell Chrome on Linux no more").click()
+        await page.get_by_role("button", name="Tell it no more: Chrome on Linux").click()
         await page.get_by_text("None of yours is told yet").wait_for()
         assert house.pushes.of("alice") == []
         button = page.get_by_role("button", name="Tell this browser")
@@ -282,6 +282,6 @@ async def test_without_a_script_nothing_is_offered(tmp_path: Path) -> None:
         page = await context.new_page()
         await sign_in(page, f"{public}/console/push")
         assert await page.get_by_role("button", name="Tell this browser").count() == 0
-        await page.get_by_role("button", name="Tell phone no more").click()
+        await page.get_by_role("button", name="Tell it no more: phone").click()
         await page.get_by_text("None of yours is told yet").wait_for()
         assert house.pushes.listing() == []
