@@ -42,7 +42,10 @@ UNFOLDED = "document.querySelectorAll('details').forEach((one) => { one.open = t
 """Opens every part of a page that is folded at first."""
 MOST_OF_ONE = 3
 """Addresses looked at of a page with parameters."""
-UNLINKED = {"/status/{id}": "the waiting agent tells its own user"}
+UNLINKED = {
+    "/status/{id}": "the waiting agent tells its own user",
+    "/approve/{id}/whole/{part}": "a file, linked where a call is too long to be shown whole",
+}
 """Pages that no page leads to, and who does."""
 
 
