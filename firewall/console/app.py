@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+import secrets
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -218,7 +221,15 @@ class Console:
             admitted(request, partial(self._doorman.demand_lasting, request, asker, row.access, row.needs))
             return await row.handler(request, asker)
 
-        return endpoint
+        async def guarded(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except (FirewallError, HTTPException, ClientDisconnect):
+                raise
+            except Exception as error:  # noqa: BLE001 - the outermost layer; FAIL-CLOSED: no traceback leaves
+                raise _ours(row, error) from None
+
+        return guarded
 
     async def _failed(self, request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
@@ -233,6 +244,14 @@ class Console:
             request.url.path.startswith(("/approve/", "/console", "/status/", DECIDE)) or request.url.path == "/"
         )
         return self._pages.problem(request, error) if is_page else problem(error)
+
+
+def _ours(row: Row, error: Exception) -> FirewallError:
+    """Return what is said of an error that nobody expected; the server's log has the rest under its number."""
+    number, (*_, last) = secrets.token_hex(4), traceback.extract_tb(error.__traceback__)
+    place = f"{Path(last.filename).name}:{last.lineno}"
+    _log.error("fault=%s route=%s unexpected %s at %s", number, row.path, type(error).__name__, place)
+    return FirewallError(f"something went wrong on our side; the server's log calls it {number}")
 
 
 class Guarded:

@@ -114,7 +114,13 @@ class Pages:
         found = None if error.code == "agent_token_refused" else self._doorman.session_of(request)
         session = found[0] if found else None
         return self.html(
-            "message.html", session, status=error.status, headers=headers, title=error.public, code=error.code
+            "message.html",
+            session,
+            status=error.status,
+            headers=headers,
+            title=error.public,
+            code=error.code,
+            is_ours=error.status >= 500,
         )
 
     def _tabs_of(self, session: Session | None) -> Sequence[Tab]:
