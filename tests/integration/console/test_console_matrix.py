@@ -37,6 +37,7 @@ MATRIX = {
     ("POST", "/console/sign-out"): Access.FORM,
     ("GET", "/approve/{id}"): Access.PAGE,
     ("POST", "/approve/{id}"): Access.FORM,
+    ("GET", "/approve/{id}/whole/{part}"): Access.PAGE,
     ("POST", "/approve/{id}/conversation"): Access.FORM,
     ("POST", "/approve/{id}/edit"): Access.FORM,
     ("GET", "/status/{id}"): Access.PAGE,
@@ -119,7 +120,13 @@ def side() -> Side:
 
 def _path(template: str) -> str:
     template = template.replace("/absences/{name}", "/absences/alice")  # one's own, for who is no admin
-    return template.replace("{id}", ID).replace("{seq}", "1").replace("{name}", "bob").replace("{server}", "notes")
+    return (
+        template.replace("{id}", ID)
+        .replace("{seq}", "1")
+        .replace("{name}", "bob")
+        .replace("{server}", "notes")
+        .replace("{part}", "0")
+    )
 
 
 async def _ask(side: Side, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
