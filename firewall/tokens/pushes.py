@@ -161,7 +161,7 @@ def _ended(browser: PushBrowser, why: Ended, *, by: str) -> Record:
 
 
 def _refused(unmet: Unmet) -> PushError:
-    if unmet.why == "ended":
+    if unmet.why in ("ended", "erased"):
         words = "you were signed out, so nothing was changed; sign in and do it again"
         return PushError(words, code="signed_out", status=401)
     if unmet.why == "full":

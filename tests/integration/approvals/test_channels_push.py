@@ -19,6 +19,7 @@ from firewall.core.demand import Demand
 from firewall.core.notice import Alert, Opened, Reminded, Seen, Settled
 from firewall.core.secret import Secret
 from firewall.core.verdict import Obligations
+from firewall.core.work import EraseSubject, Unit
 from firewall.routing.port import Timeouts
 from firewall.tokens.pushes import MOST, Ended, PushError
 from tests.support.push_browser import PushBrowser
@@ -248,6 +249,24 @@ async def test_what_ends_a_session_is_first_and_its_browser_is_not_kept(house: H
     assert [one.person for one in house.pushes.listing()] == ["bob"]
     assert len(house.real.entries("approver.push_added")) == 1
     assert house.real.entries("approver.push_ended") == []
+
+
+async def test_what_is_asked_for_behind_an_erasure_is_not_kept(house: House) -> None:
+    """Whoever was erased in the same moment was signed out, whatever the writer calls it."""
+    theirs = house.service.subscribed()
+    writer = house.real.installation.writer
+    known = house.real.installation.keystore.known("olga")
+    assert known is not None
+    erasing = EraseSubject(known.id, "olga", at=9, pseudonym=known.pseudonym)
+    _, _, refused = await asyncio.gather(
+        house.people.remove("olga", by="root"),
+        writer.submit(Unit(steps=(erasing,))),
+        house.keep("olga", theirs, since=1),
+        return_exceptions=True,
+    )
+    assert isinstance(refused, PushError)
+    assert (refused.code, refused.status) == ("signed_out", 401)
+    assert house.pushes.listing() == []
 
 
 async def test_a_browser_is_one_persons_and_nobody_has_too_many(house: House) -> None:
