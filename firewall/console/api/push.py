@@ -6,7 +6,6 @@ from starlette.responses import JSONResponse, Response
 from firewall.approvals.people import Approver
 from firewall.console.asking import Asker
 from firewall.console.shape import rfc3339
-from firewall.core.errors import AuthError
 from firewall.core.push import PushBrowser
 from firewall.tokens.pushes import Pushes
 
@@ -19,12 +18,12 @@ class PushHandlers:
 
     async def listing(self, _request: Request, asker: Asker) -> Response:
         """List browsers, by person and then oldest first; an endpoint is never told."""
-        who = _known(asker)
+        who = asker.known
         return JSONResponse([_row(one) for one in self._pushes.seen_by(who.name, is_admin=is_admin(who))])
 
     async def end(self, request: Request, asker: Asker) -> Response:
         """Have a browser told no more."""
-        who = _known(asker)
+        who = asker.known
         gone = await self._pushes.ended_by(who.name, request.path_params["id"], is_admin=is_admin(who))
         return JSONResponse({"id": gone.id, "name": gone.person, "status": "ended"})
 
@@ -32,12 +31,6 @@ class PushHandlers:
 def is_admin(who: Approver) -> bool:
     """Tell whether somebody sees and ends the browsers of others."""
     return who.role == "admin"
-
-
-def _known(asker: Asker) -> Approver:
-    if asker.who is None:
-        raise AuthError(detail="route without a credential")
-    return asker.who
 
 
 def _row(one: PushBrowser) -> dict[str, str]:

@@ -6,6 +6,7 @@ leave the event loop the less of it.
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 LEAST_BYTES = 32 << 10
@@ -14,17 +15,16 @@ _Done = TypeVar("_Done")
 
 
 class Aside:
-    """Does long work in a thread; one instance per process."""
+    """Does long work in a thread of its own; one instance per process."""
 
     def __init__(self) -> None:
-        self._one = asyncio.Lock()
+        self._one = ThreadPoolExecutor(1, "aside")
 
     async def do(self, work: Callable[[], _Done], size: int) -> _Done:
-        """Return what `work` returns for a message of `size` bytes. Raises: what `work` raises."""
+        """Return what `work` returns for a message of `size` bytes. Raises: what `work` raises.
+
+        What was begun runs to its end, also where nobody waits for it any more; what was not is then left out.
+        """
         if size < LEAST_BYTES:
             return work()
-        await self._one.acquire()
-        # What was begun runs to its end, also where nobody waits for it any more: only then the next one begins.
-        doing = asyncio.ensure_future(asyncio.to_thread(work))
-        doing.add_done_callback(lambda _: self._one.release())
-        return await asyncio.shield(doing)
+        return await asyncio.get_running_loop().run_in_executor(self._one, work)

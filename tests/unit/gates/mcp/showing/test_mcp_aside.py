@@ -96,3 +96,25 @@ async def test_one_at_a_time_and_in_order() -> None:
     may_end.set()
     await asyncio.gather(*tasks[1:])
     assert told == ["short", "first", "a", "b", "c"]
+
+
+async def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
+    """A client that left while others were before it costs no time of the thread, nor of whoever comes behind."""
+    aside, told = Aside(), list[str]()
+    begun, may_end = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        loop.call_soon_threadsafe(begun.set)
+        may_end.wait()
+
+    tasks = [asyncio.create_task(aside.do(first, LEAST_BYTES))]
+    await begun.wait()
+    tasks += [asyncio.create_task(aside.do(partial(told.append, name), LEAST_BYTES)) for name in "ab"]
+    await aside.do(lambda: told.append("short"), LEAST_BYTES - 1)
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    await asyncio.wait(tasks[1:2])
+    may_end.set()
+    await asyncio.gather(tasks[0], tasks[2])
+    assert told == ["short", "b"]
